@@ -1,0 +1,78 @@
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from limakit.errors import RecipeError
+from limakit.recipe import Recipe, load_recipe
+
+RECIPES = sorted(Path(str(resources.files("limakit"))).joinpath("starter/recipes").glob("*.toml"))
+
+
+def load(tmp_path: Path, text: str) -> Recipe:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    return load_recipe(path)
+
+
+def test_the_empty_recipe_is_the_papers(tmp_path: Path) -> None:
+    recipe = load(tmp_path, "")
+    assert (recipe.curate.min_score, recipe.curate.min_chars, recipe.curate.max_chars) == (10, 1200, 4096)
+    assert (recipe.curate.temperature, recipe.curate.quotas) == (3.0, {"stem": 200, "other": 200})
+    train = recipe.train
+    assert (train.epochs, train.batch_size, train.max_tokens, train.residual_dropout) == (15, 32, 2048, 0.3)
+    assert (train.learning_rate, train.final_learning_rate) == (1e-5, 1e-6)
+    assert (train.beta1, train.beta2, train.weight_decay) == (0.9, 0.95, 0.1)
+    generate = recipe.generate
+    assert (generate.top_p, generate.temperature, generate.repetition_penalty) == (0.9, 0.7, 1.2)
+    assert generate.max_new_tokens == 2048
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[train]\nepoch = 3", "unknown key 'train.epoch'; the nearest known name is 'epochs'"),
+        ("[trian]", "nearest known name is 'train'"),
+        ("[[sources]]\nkind = 'stackexchange'\npth = 'x'", "'sources.[0].pth'; the nearest known name is 'path'"),
+        ("[train]\nepochs = '3'", "train.epochs: Input should be a valid integer"),
+        ("[train]\nepochs = 0", "train.epochs"),
+        ("[generate]\ntop_p = 1.5", "generate.top_p"),
+        ("seed = 1\nseed = 2", "not valid TOML"),
+        ("[compare]\ncandidate = 'x'", "system 'x' is not in generate.systems"),
+        ("[train]\nlearning_rate = 1e-9", "must not exceed"),
+    ],
+)
+def test_a_bad_recipe_is_one_clear_line(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load(tmp_path, text)
+    message = str(caught.value)
+    assert says.replace("sources.[0]", "sources[0]") in message
+    assert str(tmp_path / "recipe.toml") in message
+    assert "\n" not in message
+
+
+def test_every_field_is_documented() -> None:
+    def fields(model):
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if isinstance(inner, type) and hasattr(inner, "model_fields"):
+                yield from fields(inner)
+            elif name != "sources":
+                yield f"{model.__name__}.{name}", field.description
+
+    found = dict(fields(Recipe))
+    assert len(found) > 35
+    assert [name for name, text in found.items() if name != "Recipe.seed" and not text] == []
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_shipped_recipes_load(path: Path) -> None:
+    assert load_recipe(path).sources
+
+
+def test_importing_the_recipe_imports_no_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, limakit.recipe; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

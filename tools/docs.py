@@ -1,0 +1,96 @@
+"""Write docs/recipe.md and docs/cli.md from the code: `python tools/docs.py`. A test compares them."""
+
+import types
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import typer.main
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from limakit.cli.app import app
+from limakit.recipe import Recipe, Source
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def recipe_page() -> str:
+    """Every setting with its type, default and meaning."""
+    lines = [
+        "# recipe.toml",
+        "",
+        "Generated from `src/limakit/recipe.py`. A recipe is sparse: what it leaves out has the",
+    ]
+    lines += ["default below, and the defaults are the paper's. Unknown keys are refused.", ""]
+    head = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in Recipe.model_fields.items():
+        section: Any = Source if name == "sources" else field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            summary = (section.__doc__ or "").split("`: ", 1)[-1]
+            title = f"[[{name}]]" if name == "sources" else f"[{name}]"
+            lines += [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head]
+            lines += [*(_row(key, inner) for key, inner in section.model_fields.items()), ""]
+        else:
+            lines += [
+                "## Top level",
+                "",
+                "| key | type | default | meaning |",
+                "|---|---|---|---|",
+                _row(name, field),
+                "",
+            ]
+    return "\n".join(lines)
+
+
+def _row(key: str, field: Any) -> str:
+    default = "required" if field.default is PydanticUndefined else f"`{_toml(field.default)}`"
+    meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+    return f"| `{key}` | {_type(field.annotation)} | {default} | {meaning} |"
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return "(none)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
+    return (
+        str(value).replace("'", '"')
+        if isinstance(value, list)
+        else f'"{value}"'
+        if isinstance(value, str)
+        else str(value)
+    )
+
+
+def _type(annotation: Any) -> str:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f'`"{a}"`' for a in args)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type(a) for a in args if a is not type(None))
+    if origin in (list, dict):
+        return f"{'list' if origin is list else 'table'} of {_type(args[-1])}"
+    if origin is not None and args:
+        return _type(args[0])
+    return {"str": "text", "int": "integer", "float": "number", "bool": "true/false"}[annotation.__name__]
+
+
+def cli_page() -> str:
+    """The help of every command."""
+    command: Any = typer.main.get_command(app)
+    lines = ["# The commands", "", "Generated from `src/limakit/cli/app.py`.", ""]
+    for name in ["", *command.commands]:
+        words = ["limakit", name] if name else ["limakit"]
+        inner = command.commands[name] if name else command
+        context = inner.make_context(" ".join(words), [], resilient_parsing=True)
+        lines += [f"## `{' '.join(words)}`", "", "```", inner.get_help(context).strip(), "```", ""]
+    return "\n".join(lines)
+
+
+PAGES = {"recipe.md": recipe_page, "cli.md": cli_page}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
