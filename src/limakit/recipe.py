@@ -38,7 +38,8 @@ class Source(Section):
     kind: Literal["stackexchange"]
     """What it is: `stackexchange` reads the data dump (Posts.xml or .7z)."""
     path: str
-    """A file, or a folder searched for dumps; relative to the recipe. `embedded` is the sample community."""
+    """A file, or a folder searched for dumps; relative to the recipe. `embedded` is the sample community,
+    `embedded/tinker.example` one of its sites."""
     group: str | None = None
     """Stratum of every site found here; by default `stem` or `other` from the table of known sites."""
 

@@ -14,6 +14,21 @@ from limakit.records import Turn
 
 EOT = "<|eot|>"
 
+_TEMPLATE = (
+    "BOS{% for message in messages %}"
+    "{% if message['role'] not in ['user', 'assistant'] %}"
+    "{{ raise_exception('roles are user and assistant') }}{% endif %}"
+    "SPACE{{ message['content'] }}" + EOT + "{% endfor %}"
+)
+_DIALOGUES = (
+    (Turn(role="user", content="Why?\n"), Turn(role="assistant", content="Because  it rains.\n\n- so")),
+    (
+        Turn(role="user", content=" spaced "),
+        Turn(role="assistant", content="ünïcode 1,234"),
+        Turn(role="user", content="x"),
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -64,3 +79,25 @@ def start_ids(tokenizer: Any) -> list[int]:
 def encode(tokenizer: Any, text: str) -> list[int]:
     """Ids of plain text. A text that spells a special token is encoded letter by letter, never as that token."""
     return tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+
+
+def chat_template(tokenizer: Any) -> str:
+    """A Jinja chat template with which `apply_chat_template` gives the ids that `Chat.render` gives.
+
+    A template works on one long text, so two things differ from `Chat`: a message that spells a special token becomes
+    that token, and tokenizers that put a space before a text do it once and not for every turn; for these the template
+    writes it. Raises ModelError where neither form gives the same ids.
+    """
+    bos = "{{ bos_token }}" if start_ids(tokenizer) else ""
+    for space in ("", "{{ '' if message['content'].startswith(' ') else ' ' }}"):
+        template = _TEMPLATE.replace("BOS", bos).replace("SPACE", space)
+        if all(_same(tokenizer, template, dialogue) for dialogue in _DIALOGUES):
+            return template
+    raise ModelError("no chat template gives this tokenizer's ids for a dialogue")
+
+
+def _same(tokenizer: Any, template: str, dialogue: Sequence[Turn]) -> bool:
+    """Whether the template renders a dialogue to the same ids as `Chat`."""
+    messages = [{"role": turn.role, "content": turn.content} for turn in dialogue]
+    ids = tokenizer.apply_chat_template(messages, chat_template=template, return_dict=False)
+    return list(ids) == Chat(tokenizer).render(dialogue, max_tokens=10**9).ids

@@ -34,6 +34,11 @@ class Study:
         self.root = root
         self._hashes = HashCache(root / ".cache" / "hashes.json")
 
+    @property
+    def name(self) -> str:
+        """The study's name is its folder's."""
+        return self.root.resolve().name
+
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe as read now. Raises RecipeError."""
@@ -192,19 +197,24 @@ class HashCache:
 
 
 def code_digest(names: Sequence[str]) -> str:
-    """Digest of the source files of the named packages and modules of limakit, for example `curate`, `records.py`."""
+    """Digest of the files of the named packages and modules of limakit, for example `curate`, `records.py`."""
     digest = hashlib.sha256()
     for name in sorted(names):
         place = PACKAGE / name
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        found = sorted(path for path in place.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        for path in found if place.is_dir() else [place]:
             digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+_VERSIONED = ("limakit", "torch", "transformers", "tokenizers", "numpy", "scipy", "pyarrow", "orjson", "sacrebleu")
+_VERSIONED += ("html-to-markdown", "markdown-it-py", "nh3", "matplotlib")
 
 
 def versions() -> dict[str, str]:
     """Versions that a result may depend on."""
     found = {"python": platform.python_version()}
-    for name in ("limakit", "torch", "transformers", "tokenizers", "numpy", "scipy", "html-to-markdown", "sacrebleu"):
+    for name in _VERSIONED:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

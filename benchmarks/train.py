@@ -1,0 +1,244 @@
+"""Fine-tuning: limakit's loop against a plain padded Hugging Face loop, and TRL's SFTTrainer where it is installed.
+
+    python benchmarks/train.py --model 27m --examples 128 --threads 2 --precision bf16
+
+Same random model, same examples of LIMA-like lengths (log-normal, mean about 520 tokens, three quarters response), same
+batches of 32 and one epoch each, no dropout, in turn in processes of their own. Prints useful tokens a second (padding
+does not count), peak memory, the largest difference of a step's loss from limakit's, and the share of the matrix
+product peak measured in the same process. Claims: docs/benchmarks.md. TRL runs at its defaults and at batch 1
+without checkpointing of activations.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+SHAPES = {
+    "3m": {"hidden_size": 192, "intermediate_size": 480, "num_hidden_layers": 5, "num_attention_heads": 3},
+    "27m": {"hidden_size": 384, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 6},
+    "110m": {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 12},
+}
+VOCAB = {"3m": 4096, "27m": 16384, "110m": 32000}
+BATCH, RATE, SEED = 32, 1e-5, 0
+
+
+def main() -> None:
+    """Run every way that can be run, each in its own process, and print one line for each."""
+    options = parse()
+    if options.way:
+        print(json.dumps(WAYS[options.way](options)))
+        return
+    ways = [way for way in WAYS if not way.startswith("trl") or importlib.util.find_spec("trl")]
+    results: dict[str, dict[str, Any]] = {}
+    print(f"{options.model}, {options.examples} examples, {options.threads} threads, {options.precision}")
+    print(f"{'way':16} {'tokens/s':>9} {'against':>8} {'memory':>9} {'loss off by':>12} {'of peak':>8}")
+    for way in ways:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+        done = subprocess.run(
+            [sys.executable, *sys.argv, "--way", way], capture_output=True, text=True, env=environment, check=True
+        )
+        found = results[way] = json.loads(done.stdout.splitlines()[-1])
+        ours = results["limakit"]
+        off = max(abs(a - b) for a, b in zip(found["losses"], ours["losses"], strict=True))
+        ratio = ours["rate"] / found["rate"]
+        print(
+            f"{way:16} {found['rate']:9,.0f} {ratio:7.2f}x {found['memory'] / 2**30:6.2f} GB {off:12.1e} "
+            f"{found['share']:8.1%}",
+            flush=True,
+        )
+
+
+def parse() -> argparse.Namespace:
+    """The options of this benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=list(SHAPES), default="27m")
+    parser.add_argument("--examples", type=int, default=128)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="bf16")
+    parser.add_argument("--tokens", type=int, default=4096, help="of a micro-batch of limakit's")
+    parser.add_argument("--way", choices=list(WAYS), help="run only this one and print JSON")
+    return parser.parse_args()
+
+
+def material(options: argparse.Namespace) -> tuple[Any, list[Any]]:
+    """The model, in fp32, and the documents; the same in every process."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from limakit.train.batches import Document
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(SEED)
+    vocab = VOCAB[options.model]
+    config = LlamaConfig(
+        **SHAPES[options.model], vocab_size=vocab, max_position_embeddings=2048, tie_word_embeddings=True
+    )
+    model = LlamaForCausalLM(config).to("cuda" if torch.cuda.is_available() else "cpu")
+    chance, documents = random.Random(SEED), []
+    for index in range(options.examples):
+        length = min(2048, max(32, round(chance.lognormvariate(6.0, 0.7))))
+        ids = [chance.randrange(3, vocab) for _ in range(length)]
+        documents.append(Document(str(index), "b", ids, [place >= length // 4 for place in range(length)], 0))
+    return model, documents
+
+
+def limakit(options: argparse.Namespace) -> dict[str, Any]:
+    """Our loop's parts, without the checkpoints."""
+    from limakit.recipe import Train
+    from limakit.train import attention, loss
+    from limakit.train.batches import microbatches
+    from limakit.train.loop import make_optimizer, precision
+
+    model, documents = material(options)
+    model.set_attn_implementation(attention.NAME)
+    settings = Train(precision=options.precision, learning_rate=RATE, weight_decay=0.1)
+    device = next(model.parameters()).device
+    optimizer = make_optimizer(model, settings)
+
+    def step(batch: list[Any]) -> float:
+        total, targets = 0.0, sum(document.targets for document in batch)
+        for piece in microbatches(batch, options.tokens):
+            with precision(settings, device):
+                total += loss.backward(model, piece.to(device), targets).item()
+        optimizer.step()
+        optimizer.zero_grad()
+        return total
+
+    return measure(options, model, documents, step)
+
+
+def padded(options: argparse.Namespace) -> dict[str, Any]:
+    """What most people write: batches of 8, padded, logits of every position, gradients accumulated to 32."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    model, documents = material(options)
+    device = next(model.parameters()).device
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": 0.1},
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.95))
+
+    def step(batch: list[Any]) -> float:
+        total, targets = 0.0, sum(document.targets for document in batch)
+        for start in range(0, len(batch), 8):
+            part = batch[start : start + 8]
+            ids = pad_sequence([torch.tensor(d.ids) for d in part], batch_first=True).to(device)
+            labels = pad_sequence([torch.tensor(d.ids).where(torch.tensor(d.mask), -100) for d in part], True, -100).to(
+                device
+            )
+            mask = pad_sequence([torch.ones(len(d.ids), dtype=torch.long) for d in part], batch_first=True).to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16"):
+                out = model(input_ids=ids, attention_mask=mask, labels=labels, num_items_in_batch=targets)
+            out.loss.backward()
+            total += out.loss.item()
+        optimizer.step()
+        optimizer.zero_grad()
+        return total
+
+    return measure(options, model, documents, step)
+
+
+def trl(options: argparse.Namespace, best: bool = False) -> dict[str, Any]:
+    """TRL's SFTTrainer on the same token ids and masks, one epoch, at its defaults or at its best on a CPU."""
+    import datasets  # type: ignore[import-not-found]
+    import torch
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+    from trl import SFTConfig, SFTTrainer  # type: ignore[import-not-found]
+
+    model, documents = material(options)
+    rows = [{"input_ids": d.ids, "completion_mask": [int(m) for m in d.mask]} for d in documents]
+    raw = Tokenizer(models.WordLevel({str(i): i for i in range(VOCAB[options.model])}, unk_token="0"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="0", eos_token="1", unk_token="0")
+    size = 1 if best else 8
+    with tempfile.TemporaryDirectory() as folder:
+        config = SFTConfig(
+            output_dir=folder,
+            per_device_train_batch_size=size,
+            gradient_accumulation_steps=BATCH // size,
+            num_train_epochs=1,
+            learning_rate=RATE,
+            lr_scheduler_type="constant",
+            adam_beta2=0.95,
+            weight_decay=0.1,
+            max_grad_norm=1e9,
+            max_length=2048,
+            bf16=options.precision == "bf16",
+            use_cpu=not torch.cuda.is_available(),
+            logging_steps=1,
+            logging_first_step=True,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            shuffle_dataset=False,
+            **({"gradient_checkpointing": False} if best else {}),
+        )
+        trainer = SFTTrainer(
+            model=model, args=config, train_dataset=datasets.Dataset.from_list(rows), processing_class=tokenizer
+        )
+        trainer._get_train_sampler = lambda *_: torch.utils.data.SequentialSampler(range(len(rows)))
+        start = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - start
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return result(options, model, documents, losses, seconds)
+
+
+def measure(options: argparse.Namespace, model: Any, documents: list[Any], step: Any) -> dict[str, Any]:
+    """Time one epoch of `step`; the first step counts too, as it does in TRL."""
+    model.train()
+    batches = [documents[start : start + BATCH] for start in range(0, len(documents), BATCH)]
+    start = time.perf_counter()
+    losses = [step(batch) for batch in batches]
+    return result(options, model, documents, losses, time.perf_counter() - start)
+
+
+def result(
+    options: argparse.Namespace, model: Any, documents: list[Any], losses: list[float], s: float
+) -> dict[str, Any]:
+    """The figures. Useful work is 6 operations a token and weight of the layers, and of the head on response tokens."""
+    import torch
+
+    memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+    memory = memory or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    tokens, targets = sum(len(d.ids) for d in documents), sum(d.targets for d in documents)
+    head = model.get_output_embeddings().weight.numel()
+    layers = sum(p.numel() for p in model.parameters()) - head
+    work = 6 * (layers * tokens + head * targets)
+    return {"rate": tokens / s, "memory": memory, "losses": losses, "share": work / s / peak(options)}
+
+
+def peak(options: argparse.Namespace) -> float:
+    """Operations a second of the best of ten large matrix products in the precision asked for."""
+    import torch
+
+    dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
+    device, size = ("cuda", 8192) if torch.cuda.is_available() else ("cpu", 2048)
+    a = torch.randn(size, size, dtype=dtype, device=device)
+    best = float("inf")
+    for _ in range(10):
+        start = time.perf_counter()
+        (a @ a).sum().item()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
+WAYS: dict[str, Any] = {
+    "limakit": limakit,
+    "padded loop": padded,
+    "trl default": trl,
+    "trl best": lambda options: trl(options, best=True),
+}
+
+if __name__ == "__main__":
+    main()

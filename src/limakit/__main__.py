@@ -1,0 +1,39 @@
+"""`limakit` and `python -m limakit`: run a command, turn what the user can mend into one line and exit code 2."""
+
+import errno
+import sys
+
+from limakit.errors import LimakitError
+
+FULL = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EROFS: "make it writable"}
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 a check found something, 2 something to mend, 130 interrupted."""
+    from limakit.cli.app import app
+
+    try:
+        app()
+    except LimakitError as error:
+        sys.exit(_fail(str(error)))
+    except KeyboardInterrupt:
+        print("limakit: stopped. Run the same command again to go on.", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except OSError as error:
+        if error.errno not in FULL and not isinstance(error, PermissionError):
+            raise
+        fix = FULL.get(error.errno or 0, "check its owner and mode")
+        sys.exit(_fail(f"{error.filename or 'disk'}: {error.strerror}. Nothing was lost: {fix} and run again."))
+
+
+def _fail(message: str) -> int:
+    if "--json" in sys.argv:
+        import orjson
+
+        sys.stdout.write(orjson.dumps({"error": message}).decode() + "\n")
+    print(f"limakit: {message}", file=sys.stderr)  # noqa: T201
+    return 2
+
+
+if __name__ == "__main__":
+    main()

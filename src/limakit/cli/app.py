@@ -1,0 +1,105 @@
+"""The command line: parse, call one stage function, show."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limakit.cli.show import Screen
+
+app = typer.Typer(
+    name="limakit",
+    help="LIMA (Less Is More for Alignment) end to end: curate, train, generate, judge blind, report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines for machines: results on stdout, progress on stderr.")]
+
+
+@app.command()
+def new(
+    study: StudyPath,
+    recipe: Annotated[str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart")] = "lima",
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Start a study: write its commented recipe.toml."""
+    from limakit.cli import start
+
+    path = start.new(study, recipe)
+    screen = Screen(quiet=quiet, as_json=as_json)
+    screen.result(f"Wrote {path}\nNext: read it, then `limakit run {study}`", {"recipe": str(path)})
+
+
+@app.command()
+def curate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Choose the examples worth learning from."""
+    _run(study, ["curate"], quiet, as_json)
+
+
+@app.command()
+def train(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Fine-tune the base model on the curated examples."""
+    _run(study, ["train"], quiet, as_json)
+
+
+@app.command()
+def generate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Let every system answer the test prompts."""
+    _run(study, ["generate"], quiet, as_json)
+
+
+@app.command()
+def judge(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Pair the answers blind and judge them."""
+    _run(study, ["compare", "judge"], quiet, as_json)
+
+
+@app.command()
+def report(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Turn the verdicts into numbers with intervals and one HTML page."""
+    _run(study, ["report"], quiet, as_json)
+
+
+@app.command()
+def run(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Do all that is left to do, from curation to report."""
+    _run(study, ["curate", "train", "generate", "compare", "judge", "report"], quiet, as_json)
+
+
+@app.command()
+def doctor(
+    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Also check this study.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is installed, what is missing and what to do about it."""
+    from limakit.cli import checkup
+
+    screen = Screen(quiet=False, as_json=as_json)
+    checks = checkup.checks(study)
+    for check in checks:
+        screen.result(check.line(), check.data())
+    if any(check.state == "missing" for check in checks):
+        raise typer.Exit(1)
+
+
+def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool) -> None:
+    """Run stages of a study in order and show each outcome."""
+    from limakit.cli import say
+    from limakit.pipeline.story import STAGES
+    from limakit.store.study import Study
+
+    screen, study = Screen(quiet=quiet, as_json=as_json), Study(folder)
+    _ = study.recipe
+    with study.lock():
+        for stage in stages:
+            with screen.progress() as progress:
+                outcomes = STAGES[stage](study, progress)
+            for outcome in outcomes:
+                screen.result(say.line(outcome), say.data(outcome))
+    screen.say(f"Next: {say.next_step(folder, stages[-1])}")

@@ -1,0 +1,107 @@
+"""`limakit doctor`: what is installed, what is missing, what to do."""
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any, Literal
+
+from limakit.errors import LimakitError
+from limakit.store.study import Study
+
+OPTIONAL = {
+    "torch": ("training and generation", "limakit[train]"),
+    "transformers": ("training and generation", "limakit[train]"),
+    "tokenizers": ("training and generation", "limakit[train]"),
+    "safetensors": ("training and generation", "limakit[train]"),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding."""
+
+    name: str
+    state: Literal["ok", "note", "missing"]
+    detail: str
+    fix: str = ""
+
+    def line(self) -> str:
+        """The finding for people."""
+        mark = {"ok": "✓", "note": "·", "missing": "✗"}[self.state]
+        return f"{mark} {self.name}: {self.detail}" + (f". {self.fix}" if self.fix else "")
+
+    def data(self) -> dict[str, Any]:
+        """The finding for machines."""
+        return asdict(self)
+
+
+def checks(study: Path | None) -> list[Check]:
+    """Everything worth knowing before a run; `study` adds the state of one study."""
+    found = [Check("python", "ok", f"{platform.python_version()} at {sys.executable}"), _cores(), _disk(study)]
+    found += [_package(name, *why) for name, why in OPTIONAL.items()]
+    found += [_archives(), _gpu(), _embedded()]
+    return found + (_study(study) if study else [])
+
+
+def _package(name: str, use: str, extra: str) -> Check:
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "missing", f"not installed, {use} needs it", f"pip install '{extra}'")
+
+
+def _cores() -> Check:
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return Check("machine", "ok", f"{len(os.sched_getaffinity(0))} cores, {pages:.0f} GiB of memory")
+
+
+def _disk(study: Path | None) -> Check:
+    place = study if study and study.exists() else Path.cwd()
+    free = shutil.disk_usage(place).free / 2**30
+    state, fix = ("ok", "") if free > 5 else ("note", "A checkpoint needs the size of the model, an epoch each.")
+    return Check("disk", state, f"{free:.0f} GiB free at {place}", fix)
+
+
+def _archives() -> Check:
+    tool = next((name for name in ("7zz", "7z", "7za") if shutil.which(name)), None)
+    if tool:
+        return Check("7z archives", "ok", f"read through {tool}")
+    try:
+        return Check("7z archives", "ok", f"read through py7zr {metadata.version('py7zr')}; the system's 7zz is faster")
+    except metadata.PackageNotFoundError:
+        return Check("7z archives", "note", "cannot be read", "Install 7zip, or: pip install 'limakit[7z]'")
+
+
+def _gpu() -> Check:
+    if shutil.which("nvidia-smi"):
+        return Check("gpu", "ok", "an NVIDIA driver is installed")
+    return Check("gpu", "note", "none found; small models train on the CPU")
+
+
+def _embedded() -> Check:
+    model = resources.files("limakit") / "starter" / "model" / "model.safetensors"
+    if model.is_file():
+        return Check("embedded base model", "ok", "present")
+    return Check("embedded base model", "missing", "not in this installation", "Reinstall limakit.")
+
+
+def _study(folder: Path) -> list[Check]:
+    study = Study(folder)
+    try:
+        recipe = study.recipe
+    except LimakitError as error:
+        return [Check("study", "missing", str(error))]
+    found = [Check("recipe", "ok", f"{study.path('recipe.toml')}")]
+    for source in recipe.sources:
+        path = study.resolve(source.path)
+        if source.path != "embedded" and not path.exists():
+            fix = f"Put the data there or change sources.path in {study.path('recipe.toml')}"
+            found.append(Check("source", "missing", f"{path} does not exist", fix))
+    stages = sorted(p.parent.relative_to(folder).as_posix() for p in folder.glob("*/**/manifest.json"))
+    finished = [stage for stage in stages if not stage.startswith(".")]
+    found.append(Check("finished stages", "ok", ", ".join(finished) or "none yet", f"limakit run {folder}"))
+    return found

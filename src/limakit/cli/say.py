@@ -1,0 +1,74 @@
+"""The outcome of a stage in words, and the user's next step."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from limakit.pipeline.outcome import Outcome
+
+
+def line(outcome: Outcome) -> str:
+    """One line for people."""
+    name = outcome.stage.split("/")[0]
+    text = {
+        "curate": _curate,
+        "train": _train,
+        "generate": _generate,
+        "compare": _compare,
+        "judge": _judge,
+        "report": lambda counts: "written",
+    }[name](outcome.counts)
+    mark = "·" if outcome.state == "unchanged" else "✓"
+    return f"{mark} {outcome.stage}: {text}" + (", unchanged" if outcome.state == "unchanged" else "")
+
+
+def data(outcome: Outcome) -> dict[str, Any]:
+    """One object for machines."""
+    return {
+        "stage": outcome.stage,
+        "state": outcome.state,
+        "counts": dict(outcome.counts),
+        "folder": str(outcome.folder),
+    }
+
+
+def next_step(study: Path, stage: str) -> str:
+    """What to do once `stage` is done."""
+    return {
+        "curate": f"read {study}/curate/train.jsonl and card.md, then `limakit train {study}`",
+        "train": f"read {study}/train/tuned/preflight.txt, then `limakit generate {study}`",
+        "generate": f"`limakit judge {study}`",
+        "judge": f"`limakit report {study}`",
+        "report": f"open {(study / 'report' / 'index.html').resolve()}\n"
+        f"      then change {study}/recipe.toml (your own dumps, your own base model) and `limakit run {study}`",
+    }[stage]
+
+
+def _curate(counts: Mapping[str, Any]) -> str:
+    return (
+        f"{counts['answers']:,} answers read, {counts['rejected']:,} rejected, {counts['quarantined']:,} rows "
+        f"quarantined; {counts['train']:,} train, {counts['dev']:,} dev, {counts['test']:,} test"
+    )
+
+
+def _train(counts: Mapping[str, Any]) -> str:
+    return f"{counts['epochs']} epochs, {counts['steps']:,} steps, loss {counts['loss']:.3f}"
+
+
+def _generate(counts: Mapping[str, Any]) -> str:
+    if not counts["responses"]:
+        return "no prompts to answer"
+    return (
+        f"{counts['responses']:,} answers, {counts['stop_rate']:.0%} ended by themselves, "
+        f"{counts['mean_tokens']:.0f} tokens on average"
+    )
+
+
+def _compare(counts: Mapping[str, Any]) -> str:
+    return f"{counts['pairs']:,} blind pairs of {counts['asked']:,} asked for"
+
+
+def _judge(counts: Mapping[str, Any]) -> str:
+    won = ", ".join(f"{name} {n}" for name, n in counts.items() if name not in {"pairs", "tie", "missing"})
+    missing = f", {counts['missing']} without a verdict" if counts["missing"] else ""
+    return f"of {counts['pairs']:,} pairs {won or 'nobody won any'}, {counts['tie']} tied{missing} (a smoke test)"

@@ -1,0 +1,22 @@
+"""`limakit new`: a folder with a commented recipe."""
+
+from importlib import resources
+from pathlib import Path
+
+from limakit.errors import RecipeError, StudyError
+from limakit.store import files
+
+
+def new(folder: Path, recipe: str) -> Path:
+    """Write `folder/recipe.toml` from a shipped recipe. Raises StudyError rather than overwrite one."""
+    shipped = resources.files("limakit") / "starter" / "recipes"
+    names = sorted(entry.name.removesuffix(".toml") for entry in shipped.iterdir() if entry.name.endswith(".toml"))
+    if recipe not in names:
+        raise RecipeError(f"no recipe {recipe!r}", fix=f"Choose one of: {', '.join(names)}.")
+    target = folder / "recipe.toml"
+    if target.exists():
+        raise StudyError("there is a study here already", where=target, fix=f"Go on with: limakit run {folder}")
+    if folder.exists() and not folder.is_dir():
+        raise StudyError("is not a folder", where=folder, fix="Choose another name.")
+    files.publish(target, (shipped / f"{recipe}.toml").read_bytes())
+    return target

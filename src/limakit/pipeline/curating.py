@@ -1,0 +1,88 @@
+"""Curation: sources → candidates → train, dev, test, rejects and the funnel."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from limakit.engine import LocalExecutor, Progress
+from limakit.errors import RecipeError
+from limakit.pipeline.outcome import Outcome, published, unchanged
+from limakit.records import Prompt
+from limakit.store.files import read_jsonl
+from limakit.store.study import PACKAGE, Study
+
+STARTER = PACKAGE / "starter"
+
+
+def curate(study: Study, progress: Progress) -> list[Outcome]:
+    """Choose the examples worth learning from: sources → candidates → train, dev, test, rejects and the funnel."""
+    from limakit.curate.editor import Editor
+    from limakit.curate.select import select, split
+    from limakit.curate.write import write
+    from limakit.sources.stackexchange.find import find_dumps
+    from limakit.sources.stackexchange.read import read
+    from limakit.sources.stackexchange.users import name_authors
+    from limakit.store.rejects import RejectLog
+
+    recipe = study.recipe
+    if not recipe.sources:
+        raise RecipeError(
+            "no [[sources]] to curate from", where=study.path("recipe.toml"), fix="Add one: docs/recipe.md"
+        )
+    dumps = []
+    for source in recipe.sources:
+        dumps += find_dumps(_place(study, source.path), source.group)
+    given = {"dev": _given(study, "dev"), "test": _given(study, "test")}
+    inputs = {f"{number}/{dump.label}": dump.posts for number, dump in enumerate(dumps)}
+    inputs |= {f"{number}/{dump.label}/users": dump.users for number, dump in enumerate(dumps) if dump.users}
+    work = study.begin(
+        "curate",
+        settings={
+            "seed": recipe.seed,
+            "groups": [dump.group for dump in dumps],
+            "curate": recipe.curate.model_dump(mode="json", exclude={"dev_prompts", "test_prompts"}),
+        },
+        inputs={**inputs, **{f"{name}_prompts": path for name, path in given.items() if path}},
+        code=["sources", "curate", "records.py", "store/rejects.py"],
+    )
+    if work.done:
+        return [unchanged(work)]
+    prompts = {name: read_jsonl(path, Prompt) if path else [] for name, path in given.items()}
+    executor = LocalExecutor(len(os.sched_getaffinity(0)))
+    with RejectLog(work.path("rejects.parquet")) as rejects:
+        harvest = read(
+            dumps,
+            Editor.of(recipe.curate),
+            executor=executor,
+            folder=work.path("scratch"),
+            rejects=rejects,
+            progress=progress,
+        )
+        chosen = select([harvest.candidates], recipe.curate, seed=recipe.seed, rejects=rejects)
+    picks = name_authors(chosen.picks, harvest.dumps, executor=executor)
+    counts = write(
+        work.folder,
+        split(picks, recipe.curate, seed=recipe.seed),
+        dev=prompts["dev"][: recipe.curate.max_dev_prompts],
+        test=prompts["test"][: recipe.curate.max_test_prompts],
+        sites=harvest.sites,
+        rejected=chosen.rejected,
+        quarantine=harvest.quarantine,
+        settings=recipe.curate,
+    )
+    work.discard("scratch")
+    return [published(work, counts)]
+
+
+def _place(study: Study, path: str) -> Path:
+    """Where a source lies: `embedded` and `embedded/<site>` are the sample community."""
+    first, _, rest = path.partition("/")
+    return STARTER / "dump" / rest if first == "embedded" else study.resolve(path)
+
+
+def _given(study: Study, name: Literal["dev", "test"]) -> Path | None:
+    """The file of further dev or test prompts that the recipe names."""
+    text = getattr(study.recipe.curate, f"{name}_prompts")
+    if text is None:
+        return None
+    return STARTER / "prompts" / f"{name}.jsonl" if text == "embedded" else study.resolve(text)

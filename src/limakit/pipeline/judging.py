@@ -1,0 +1,114 @@
+"""Blind pairs, verdicts and the report."""
+
+from collections import Counter
+
+from limakit.engine import Progress
+from limakit.pipeline.outcome import Outcome, need, published, unchanged
+from limakit.records import Example, Pair, Prompt, Response, Verdict
+from limakit.store import files
+from limakit.store.files import read_json, read_jsonl, write_jsonl
+from limakit.store.study import Study
+
+
+def compare(study: Study, progress: Progress) -> list[Outcome]:
+    """Set the candidate's answers against each baseline's, blind and in seeded order: compare/pairs.jsonl."""
+    from limakit.compare.pairs import make_pairs
+
+    recipe = study.recipe
+    prompts = need(study, "curate", "test.jsonl")
+    systems = [recipe.compare.candidate, *recipe.compare.baselines]
+    answers = {system: need(study, f"generate/{system}", "responses.jsonl") for system in systems}
+    work = study.begin(
+        "compare",
+        settings={"seed": recipe.seed, "samples": recipe.generate.samples, **recipe.compare.model_dump(mode="json")},
+        inputs={"test.jsonl": prompts, **{f"{system}.jsonl": path for system, path in answers.items()}},
+        code=["compare", "records.py"],
+    )
+    if work.done:
+        return [unchanged(work)]
+    pairing = make_pairs(
+        read_jsonl(prompts, Prompt),
+        [response for path in answers.values() for response in read_jsonl(path, Response)],
+        candidate=recipe.compare.candidate,
+        baselines=recipe.compare.baselines,
+        samples=recipe.generate.samples,
+        seed=recipe.seed,
+    )
+    write_jsonl(work.path("pairs.jsonl"), pairing.pairs)
+    return [published(work, pairing.counts())]
+
+
+def judge(study: Study, progress: Progress) -> list[Outcome]:
+    """Judge compare/pairs.jsonl by closeness to the written references: a smoke test, not a preference."""
+    from limakit.judge import reference
+
+    pairs, settings = need(study, "compare", "pairs.jsonl"), study.recipe.judge
+    work = study.begin(
+        _judge_folder(study),
+        settings=settings.model_dump(mode="json"),
+        inputs={"pairs.jsonl": pairs},
+        code=["judge", "records.py"],
+    )
+    if work.done:
+        return [unchanged(work)]
+    items, verdicts = read_jsonl(pairs, Pair), []
+    for verdict in reference.judge(items, tie_band=settings.tie_band):
+        verdicts.append(verdict)
+        progress("judging", len(verdicts), len(items), "pairs")
+    write_jsonl(work.path("verdicts.jsonl"), verdicts)
+    winners = Counter(verdict.winner for verdict in verdicts if verdict.winner)
+    labels = Counter(verdict.label or "missing" for verdict in verdicts)
+    return [published(work, {"pairs": len(items), **winners, "tie": labels["tie"], "missing": labels["missing"]})]
+
+
+def _judge_folder(study: Study) -> str:
+    return f"judge/metric-{study.recipe.judge.metric}"
+
+
+def report(study: Study, progress: Progress) -> list[Outcome]:
+    """Turn everything into numbers with intervals and one page: report/index.html, report.json, figures."""
+    recipe, stages = study.recipe, ["curate", "train/tuned"]
+    stages += [*(f"generate/{system}" for system in recipe.generate.systems), "compare", _judge_folder(study)]
+    found = {
+        "funnel": need(study, "curate", "funnel.json"),
+        "train": need(study, "curate", "train.jsonl"),
+        "test": need(study, "curate", "test.jsonl"),
+        "metrics": need(study, "train/tuned", "metrics.jsonl"),
+        "run": need(study, "train/tuned", "run.json"),
+        "pairs": need(study, "compare", "pairs.jsonl"),
+        "verdicts": need(study, _judge_folder(study), "verdicts.jsonl"),
+    }
+    answers = {s: need(study, f"generate/{s}", "responses.jsonl") for s in recipe.generate.systems}
+    manifests = {stage: need(study, stage, "manifest.json") for stage in stages}
+    work = study.begin(
+        "report",
+        settings={"study": study.name, "recipe": recipe.resolved()},
+        inputs={**found, **answers, **{f"{stage}/manifest": path for stage, path in manifests.items()}},
+        code=["report", "records.py"],
+    )
+    if work.done:
+        return [unchanged(work)]
+    from limakit.report.inputs import Inputs
+    from limakit.report.page import build
+
+    page = build(
+        Inputs(
+            study=study.name,
+            recipe=recipe,
+            prompts=len(read_jsonl(found["test"], Prompt)),
+            pairs=read_jsonl(found["pairs"], Pair),
+            verdicts=read_jsonl(found["verdicts"], Verdict),
+            responses=[response for path in answers.values() for response in read_jsonl(path, Response)],
+            examples=read_jsonl(found["train"], Example),
+            funnel=read_json(found["funnel"]),
+            metrics=read_jsonl(found["metrics"], dict),
+            run=read_json(found["run"]),
+            manifests={stage: read_json(path) for stage, path in manifests.items()},
+        )
+    )
+    files.publish_text(work.path("index.html"), page.html)
+    files.publish_json(work.path("report.json"), page.numbers)
+    for name, svg in page.figures.items():
+        files.publish_text(work.path("figures", f"{name}.svg"), svg)
+    progress("report", 1, 1, "page")
+    return [published(work, page.numbers["pairs"])]

@@ -1,0 +1,44 @@
+"""What every stage of the story shares: its outcome, and the files it needs from stages before it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from limakit.errors import StudyError
+from limakit.store.study import MANIFEST, Study, Work
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a stage."""
+
+    stage: str
+    state: Literal["done", "unchanged"]
+    """`unchanged` where there was nothing to do."""
+    counts: Mapping[str, Any]
+    """As in the stage's manifest."""
+    folder: Path
+
+
+def published(work: Work, counts: Mapping[str, Any]) -> Outcome:
+    work.publish(counts)
+    return Outcome(work.stage, "done", work.manifest["counts"], work.final)
+
+
+def unchanged(work: Work) -> Outcome:
+    return Outcome(work.stage, "unchanged", work.manifest["counts"], work.final)
+
+
+def need(study: Study, stage: str, name: str) -> Path:
+    """A file of a finished stage. Raises StudyError naming the command that makes it."""
+    path = study.path(stage, name)
+    if not path.is_file() or not study.path(stage, MANIFEST).is_file():
+        verb = {"compare": "judge"}.get(stage.split("/")[0], stage.split("/")[0])
+        raise StudyError(f"{stage}/{name} is not there yet", where=study.root, fix=f"Run: limakit {verb} {study.root}")
+    return path
+
+
+def model_files(name: str, folder: Path) -> dict[str, Path]:
+    """The files that make a model, by a name that does not depend on where they lie."""
+    return {f"{name}/{p.name}": p for p in sorted(folder.iterdir()) if p.suffix in {".safetensors", ".json", ".jinja"}}

@@ -1,0 +1,33 @@
+"""What a report is made from: records and the plain files that the stages left, nothing read here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from limakit.recipe import Recipe
+from limakit.records import Example, Pair, Response, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything the report shows. Parts that a study does not have stay empty and their sections are left out."""
+
+    study: str
+    """Name of the study, for the title."""
+    recipe: Recipe
+    prompts: int
+    """Test prompts; with baselines and samples it says how many pairs there should be."""
+    pairs: Sequence[Pair]
+    verdicts: Sequence[Verdict]
+    """Of all judges, people and models alike."""
+    responses: Sequence[Response] = ()
+    examples: Sequence[Example] = ()
+    """What was trained on, for licences and authors."""
+    funnel: Mapping[str, Any] | None = None
+    """curate/funnel.json: read, kept, rejected, quarantined, steps, sites."""
+    metrics: Sequence[Mapping[str, Any]] = ()
+    """Lines of train/<run>/metrics.jsonl: epoch, step, loss, lr and, where it was measured, dev_loss."""
+    run: Mapping[str, Any] | None = None
+    """train/<run>/run.json."""
+    manifests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Stage name to its manifest, in the order of the stages."""

@@ -1,0 +1,106 @@
+"""Every number of the report as one JSON object: report.json, from which the page is written."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from limakit.records import Example, Response
+from limakit.report.inputs import Inputs
+from limakit.report.summary import summarise
+
+FORMAT = 1
+
+
+def numbers(inputs: Inputs) -> dict[str, Any]:
+    """All numbers, ready for JSON. A pure function of its inputs: no time, no machine, no chance but the seed's."""
+    recipe = inputs.recipe
+    asked = inputs.prompts * recipe.generate.samples
+    return {
+        "format": FORMAT,
+        "study": inputs.study,
+        "candidate": recipe.compare.candidate,
+        "baselines": list(recipe.compare.baselines),
+        "prompts": inputs.prompts,
+        "samples": recipe.generate.samples,
+        "pairs": {"asked": asked * len(recipe.compare.baselines), "made": len(inputs.pairs)},
+        "comparison": summarise(
+            inputs.verdicts,
+            candidate=recipe.compare.candidate,
+            baselines=recipe.compare.baselines,
+            asked=asked,
+            pairs={pair.id: pair for pair in inputs.pairs},
+            resamples=recipe.report.resamples,
+            seed=recipe.seed,
+            confidence=recipe.report.confidence,
+        ),
+        "answers": _answers(inputs.responses, asked),
+        "funnel": dict(inputs.funnel) if inputs.funnel is not None else None,
+        "training": _training(inputs.metrics, inputs.run),
+        "sources": _sources(inputs.examples),
+        "reproduce": {
+            "seed": recipe.seed,
+            "recipe": recipe.resolved(),
+            "stages": {
+                name: {key: manifest.get(key) for key in ("fingerprint", "counts", "versions")}
+                for name, manifest in inputs.manifests.items()
+            },
+        },
+    }
+
+
+def _answers(responses: Sequence[Response], asked: int) -> list[dict[str, Any]]:
+    """For each system: answers, how many ended by themselves, and their mean length in tokens and characters."""
+    rows = []
+    for system in sorted({response.system for response in responses}):
+        own = [response for response in responses if response.system == system]
+        stopped = sum(response.finish == "eot" for response in own)
+        rows.append(
+            {
+                "system": system,
+                "answers": len(own),
+                "asked": asked,
+                "stopped": stopped,
+                "stop_rate": stopped / len(own),
+                "empty": sum(not response.text.strip() for response in own),
+                "mean_tokens": sum(response.tokens for response in own) / len(own),
+                "mean_characters": sum(len(response.text) for response in own) / len(own),
+            }
+        )
+    return rows
+
+
+def _training(metrics: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Run facts, and the mean loss of each epoch beside the last dev loss measured in it."""
+    if not metrics and run is None:
+        return None
+    epochs: dict[Any, list[Mapping[str, Any]]] = {}
+    for line in metrics:
+        if line.get("epoch") is not None:
+            epochs.setdefault(line["epoch"], []).append(line)
+    rows = []
+    for epoch, lines in epochs.items():
+        losses = [line["loss"] for line in lines if line.get("loss") is not None]
+        dev = [line["dev_loss"] for line in lines if line.get("dev_loss") is not None]
+        mean = sum(losses) / len(losses) if losses else None
+        rows.append({"epoch": epoch, "steps": len(losses), "loss": mean, "dev_loss": dev[-1] if dev else None})
+    return {"run": dict(run) if run is not None else {}, "epochs": rows}
+
+
+def _sources(examples: Sequence[Example]) -> list[dict[str, Any]]:
+    """For each site: examples, posts they were made from, named authors, and licences with the number of posts."""
+    rows = []
+    for source, site in sorted({(example.source, example.site) for example in examples}):
+        own = [example for example in examples if (example.source, example.site) == (source, site)]
+        posts = [post for example in own for post in example.provenance]
+        licences = Counter(post.licence or "not stated" for post in posts)
+        rows.append(
+            {
+                "source": source,
+                "site": site,
+                "examples": len(own),
+                "posts": len(posts),
+                "authors": len({post.author for post in posts if post.author}),
+                "licences": dict(sorted(licences.items())),
+            }
+        )
+    return rows

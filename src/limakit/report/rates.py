@@ -1,0 +1,119 @@
+"""Win, tie and lose: counts, rates and intervals of one candidate against one baseline under one judge.
+
+The win rate counts a tie as half a win. A verdict without a label is missing: it is in no rate, and its number stands
+beside every one of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from limakit.records import Verdict
+from limakit.report.resample import percentile_interval, resampled_rates
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share with its interval, all 0 to 1."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+    """`wilson` or `bootstrap`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One candidate against one baseline."""
+
+    win: int
+    tie: int
+    lose: int
+    missing: int
+    """Verdicts without a label."""
+    prompts: int
+    """Prompts with at least one label: what was drawn in the bootstrap."""
+    win_rate: Rate
+    """(wins + ties / 2) / labels."""
+    error: float
+    """Standard error of the win rate, prompts as clusters; nan with fewer than two."""
+    win_share: Rate
+    tie_share: Rate
+    lose_share: Rate
+
+
+def scores(verdicts: Sequence[Verdict], candidate: str) -> dict[str, list[float]]:
+    """Prompt id to the candidate's scores there, 1, 0.5 or 0 a label; prompts sorted by id."""
+    found: dict[str, list[float]] = {}
+    for verdict in verdicts:
+        if verdict.label is not None:
+            value = 0.5 if verdict.winner is None else float(verdict.winner == candidate)
+            found.setdefault(verdict.prompt_id, []).append(value)
+    return dict(sorted(found.items()))
+
+
+def outcome(
+    verdicts: Sequence[Verdict], candidate: str, *, resamples: int, seed: int, confidence: float
+) -> Outcome | None:
+    """Rates and intervals from verdicts that all compare `candidate` with one other system; None without any label.
+
+    Shares have Wilson intervals where each prompt has one label, and bootstrap intervals over prompts otherwise; the
+    win rate has a bootstrap interval, except where all labels are alike and there is nothing to resample.
+    """
+    by_prompt = scores(verdicts, candidate)
+    if not by_prompt:
+        return None
+    kinds = (None, 1.0, 0.5, 0.0)
+    rows = [[sum(v) if kind is None else v.count(kind) for v in by_prompt.values()] for kind in kinds]
+    sums, counts = np.array(rows, float), np.array([[len(v) for v in by_prompt.values()]] * 4, float)
+    samples = resampled_rates(sums, counts, resamples=resamples, seed=seed)
+    labels, prompts = int(counts[0].sum()), len(by_prompt)
+    alone = bool((counts == 1).all())
+    won, tied, lost = (int(row.sum()) for row in sums[1:])
+
+    def rate(row: int, exact: bool) -> Rate:
+        total = float(sums[row].sum())
+        if exact:
+            return Rate(total / labels, *wilson(total / labels * prompts, prompts, confidence), "wilson")
+        return Rate(total / labels, *percentile_interval(samples[:, row], confidence), "bootstrap")
+
+    return Outcome(
+        win=won,
+        tie=tied,
+        lose=lost,
+        missing=len(verdicts) - labels,
+        prompts=prompts,
+        win_rate=rate(0, exact=labels in (won, tied, lost)),
+        error=clustered_error(sums[0], counts[0]),
+        win_share=rate(1, alone),
+        tie_share=rate(2, alone),
+        lose_share=rate(3, alone),
+    )
+
+
+def clustered_error(sums_P: Floats, counts_P: Floats) -> float:
+    """Standard error of sum(sums) / sum(counts), prompts as clusters (Cochran 1977, section 6.3).
+
+    With one score a prompt it is the standard deviation (n - 1) over the square root of n, as AlpacaEval has it.
+    """
+    prompts = len(sums_P)
+    if prompts < 2:
+        return float("nan")
+    residual = sums_P - counts_P * (sums_P.sum() / counts_P.sum())
+    return float(np.sqrt(prompts / (prompts - 1) * (residual @ residual)) / counts_P.sum())
+
+
+def wilson(successes: float, n: int, confidence: float) -> tuple[float, float]:
+    """Wilson's score interval (1927) of a share; it stays inside 0 to 1 and has a width even at 0 and n."""
+    z = float(norm.isf((1 - confidence) / 2))
+    p, scale = successes / n, 1 + z * z / n
+    centre = (p + z * z / (2 * n)) / scale
+    half = z / scale * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))

@@ -1,0 +1,92 @@
+"""The report's sentences: what the numbers say, in words, and what they do not say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+SMOKE_TEST = "a smoke test, not a preference"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """0.594 as `59 %`, with a space that does not break."""
+    return f"{100 * share:.{digits}f}\u00a0%"
+
+
+def judge_name(judge: str) -> str:
+    """Who judged, said so that nobody takes a metric for a person."""
+    kind, _, name = judge.partition(":")
+    if kind == "metric":
+        return f"reference metric {'chrF' if name == 'chrf' else name}, {SMOKE_TEST}"
+    return f"{kind} {name}" if name else judge
+
+
+def counts(row: Mapping[str, Any]) -> str:
+    """`tuned won 31 of 60, tied 9, lost 20 against base`."""
+    labels = row["win"] + row["tie"] + row["lose"]
+    return (
+        f"{row['candidate']} won {row['win']} of {labels}, tied {row['tie']}, lost {row['lose']} "
+        f"against {row['baseline']}"
+    )
+
+
+def interval(rate: Mapping[str, Any], confidence: float) -> str:
+    """`59 % [95 % interval 48 % to 70 %]`."""
+    ends = f"{percent(rate['low'])} to {percent(rate['high'])}"
+    return f"{percent(rate['value'])} [{percent(confidence, 1).replace('.0', '')} interval {ends}]"
+
+
+def absent(row: Mapping[str, Any]) -> str:
+    """What is missing from the rates, out of everything that was asked for."""
+    asked = row["asked"] if row["asked"] is not None else row["verdicts"]
+    unpaired = asked - row["verdicts"]
+    if asked and not unpaired and not row["missing"]:
+        return f"Every one of the {asked} pairs has a verdict."
+    parts = []
+    if row["missing"]:
+        parts.append(f"{row['missing']} got no usable verdict")
+    if unpaired:
+        parts.append(f"{unpaired} had no pair of answers to judge")
+    return (
+        f"Of {asked} pairs asked for, {' and '.join(parts)}; that is in no rate." if parts else "No pair was asked for."
+    )
+
+
+def reading(row: Mapping[str, Any]) -> str:
+    """What may be concluded from the interval, and no more."""
+    rate = row.get("win_rate")
+    if rate is None:
+        return "There is no verdict to conclude anything from."
+    if rate["low"] > 0.5:
+        return f"The whole interval lies above 50 %: by this judge {row['candidate']} did better."
+    if rate["high"] < 0.5:
+        return f"The whole interval lies below 50 %: by this judge {row['baseline']} did better."
+    return "The interval includes 50 %: these verdicts do not tell which of the two is better."
+
+
+def limits(row: Mapping[str, Any]) -> str:
+    """How small a difference this many prompts can tell, and what 5 points would take."""
+    if "detectable" not in row:
+        return f"Against {row['baseline']} there is no win and no loss to reckon with."
+    return (
+        f"Against {row['baseline']}, {row['prompts']} prompts with {percent(row['tie_share']['value'])} ties find a "
+        f"win rate that is {100 * row['detectable']:.1f} points or more from 50 % in four of five studies, and miss "
+        f"smaller ones more often. To find 5 points takes {row['prompts_for_5_points']:,} prompts."
+    )
+
+
+def training(recipe: Mapping[str, Any]) -> str:
+    """How the tuned model was trained, from the resolved recipe."""
+    train = recipe["train"]
+    learned = "responses" if train["loss_on"] == "response" else "all tokens"
+    return (
+        f"Base model {recipe['base']['model']}; {train['epochs']} epochs, batches of {train['batch_size']}, "
+        f"learning rate {train['learning_rate']:g} falling to {train['final_learning_rate']:g}, "
+        f"residual dropout up to {train['residual_dropout']:g}, loss on {learned}."
+    )
+
+
+def headline(judge: Mapping[str, Any], row: Mapping[str, Any], confidence: float) -> str:
+    """The report in one sentence."""
+    who = f"judge = {judge_name(judge['judge'])}"
+    if row.get("win_rate") is None:
+        return f"{row['candidate']} against {row['baseline']}: no verdict; {who}."
+    return f"{counts(row)}: win rate {interval(row['win_rate'], confidence)}; {who}."

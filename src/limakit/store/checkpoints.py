@@ -1,0 +1,62 @@
+"""Folders that are published whole, with the digest of every file, and logs that grow by a line."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from limakit.errors import InputError
+from limakit.store import files
+
+CHECKSUMS = "checksums.json"
+
+
+def publish_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write into a temporary folder, then put it in place in one rename.
+
+    The folder gets a `checksums.json` with the SHA-256 of every file in it. All is synced before the rename, so that
+    a folder with its final name is complete. An older folder of that name is replaced.
+    """
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    remove(temporary)
+    temporary.mkdir(parents=True)
+    fill(temporary)
+    names = sorted(path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file())
+    for name in names:
+        _sync(temporary / name)
+    files.publish_json(temporary / CHECKSUMS, {name: files.sha256(temporary / name) for name in names})
+    remove(folder)
+    temporary.rename(folder)
+    files.sync_folder(folder.parent)
+
+
+def intact(folder: Path) -> bool:
+    """Whether a published folder still has every file with the bytes it was published with."""
+    try:
+        known = files.read_json(folder / CHECKSUMS)
+        return all(files.sha256(folder / name) == digest for name, digest in known.items())
+    except (OSError, InputError, AttributeError):
+        return False
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder where there is one."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def append_line(path: Path, record: Any) -> None:
+    """Add one JSON line. Not synced: whoever reads the log after a crash takes it from the last published folder."""
+    with open(path, "ab") as log:
+        log.write(orjson.dumps(record) + b"\n")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

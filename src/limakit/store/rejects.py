@@ -1,0 +1,99 @@
+"""The log of answers that were read and not kept: a Parquet file written as a stream, in memory that does not grow."""
+
+import os
+from array import array
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from limakit.store.files import sync_folder
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("source", pa.string()),
+        ("site", pa.string()),
+        ("rule", pa.string()),
+        ("detail", pa.string()),
+        ("score", pa.int64()),
+    ]
+)
+"""Columns as in `records.Reject`."""
+DICTIONARY: Any = ["source", "site", "rule", "detail"]
+ROW_GROUP = 1 << 16
+
+
+class RejectLog:
+    """Write rejects to `path`, which appears whole when the `with` block ends well and not at all otherwise.
+
+    The bytes depend on the rows and their order alone, not on how many are added at a time.
+    """
+
+    def __init__(self, path: Path):
+        self.count = 0
+        self._path, self._temporary = path, path.with_name(f".{path.name}.tmp")
+        self._blocks: list[pa.Table] = []
+        self._waiting = 0
+        self._single: list[tuple[str, str, str, str, str, int]] = []
+
+    def __enter__(self) -> "RejectLog":
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(self._temporary, "wb")
+        self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd", use_dictionary=DICTIONARY)
+        return self
+
+    def add(self, source: str, site: str, number: int | str, reason: tuple[str, str], score: int) -> None:
+        """One answer; `number` is its Id within the site, `reason` a rule's name and a detail."""
+        self._single.append((f"{source}/{site}/{number}", source, site, *reason, score))
+        if len(self._single) >= ROW_GROUP:
+            self._gather()
+
+    def add_many(self, source: str, site: str, rule: str, numbers: array, scores: array) -> None:
+        """Answers of one site that fell to one rule; Ids and scores as parallel arrays of 64-bit integers."""
+        self._gather()
+        size = len(numbers)
+        if size:
+            ids, points = (pa.Array.from_buffers(pa.int64(), size, [None, pa.py_buffer(a)]) for a in (numbers, scores))
+            prefix = pa.scalar(f"{source}/{site}")
+            names = pc.call_function("binary_join_element_wise", [prefix, pc.cast(ids, pa.string()), pa.scalar("/")])
+            same = [pa.repeat(pa.scalar(text), size) for text in (source, site, rule, "")]
+            self._append(pa.table([names, *same, points], schema=SCHEMA))
+
+    def _gather(self) -> None:
+        """Turn what was added one by one into a block."""
+        if self._single:
+            columns = zip(*self._single, strict=True)
+            self._append(pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA))
+            self._single = []
+
+    def _append(self, block: pa.Table) -> None:
+        self.count += block.num_rows
+        self._waiting += block.num_rows
+        self._blocks.append(block)
+        if self._waiting >= ROW_GROUP:
+            whole = pa.concat_tables(self._blocks).combine_chunks()
+            full = whole.num_rows - whole.num_rows % ROW_GROUP
+            self._writer.write_table(whole.slice(0, full), row_group_size=ROW_GROUP)
+            rest = whole.slice(full)
+            self._blocks, self._waiting = [pa.table(rest.to_pydict(), schema=SCHEMA)], rest.num_rows
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._gather()
+            if self._waiting:
+                self._writer.write_table(pa.concat_tables(self._blocks).combine_chunks(), row_group_size=ROW_GROUP)
+        self._writer.close()
+        with self._file:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        if kind is None:
+            self._temporary.replace(self._path)
+            sync_folder(self._path.parent)
+        else:
+            self._temporary.unlink()

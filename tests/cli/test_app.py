@@ -1,0 +1,111 @@
+"""The front door: help, new, doctor, and one clear line for every mistake."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def limakit(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "limakit", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, timeout=120)
+
+
+def fails(*words: object) -> str:
+    """Run a command that must fail with code 2, and return its one line."""
+    done = limakit(*words)
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("limakit: ")
+    return lines[0]
+
+
+def test_help_imports_neither_torch_nor_anything_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['limakit', '--help']\n"
+        "from limakit.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'transformers', 'numpy', 'pyarrow', 'matplotlib', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    for verb in ("new", "curate", "train", "generate", "judge", "report", "run", "doctor"):
+        assert verb in done.stdout
+
+
+def test_help_answers_soon() -> None:
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert limakit("--help").returncode == 0
+        times.append(time.perf_counter() - start)
+    assert min(times) < 1.5  # a guard against heavy imports, not a benchmark
+
+
+def test_new_writes_a_recipe_and_never_overwrites_one(tmp_path: Path) -> None:
+    study = tmp_path / "mine"
+    done = limakit("new", study, "--recipe", "quickstart")
+    assert done.returncode == 0
+    assert f"limakit run {study}" in done.stdout
+    before = (study / "recipe.toml").read_bytes()
+    assert "there is a study here already" in fails("new", study)
+    assert (study / "recipe.toml").read_bytes() == before
+    assert "Choose one of: lima, quickstart" in fails("new", tmp_path / "other", "--recipe", "lama")
+
+
+def test_new_for_machines(tmp_path: Path) -> None:
+    done = limakit("new", tmp_path / "mine", "--json")
+    assert json.loads(done.stdout) == {"recipe": str(tmp_path / "mine" / "recipe.toml")}
+
+
+def test_mistakes_are_one_line_that_names_the_next_step(tmp_path: Path) -> None:
+    assert "limakit new" in fails("run", tmp_path / "nowhere")
+    (tmp_path / "recipe.toml").write_text("[train]\nepoch = 1\n")
+    assert "nearest known name is 'epochs'" in fails("run", tmp_path)
+    (tmp_path / "recipe.toml").write_text("[train]\nepochs = 'many'\n")
+    assert "train.epochs" in fails("run", tmp_path)
+    (tmp_path / "recipe.toml").write_text("")
+    assert "sources" in fails("run", tmp_path)
+    assert "limakit curate" in fails("train", tmp_path)
+    assert "limakit train" in fails("generate", tmp_path)
+
+
+def test_a_mistake_for_machines(tmp_path: Path) -> None:
+    done = limakit("run", tmp_path / "nowhere", "--json")
+    assert done.returncode == 2
+    assert "no such study" in json.loads(done.stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [("missing", "missing"), ("empty", "empty"), ("other.xml", "other.xml"), ("recipe.toml", "recipe.toml")],
+)
+def test_bad_sources_leave_the_study_untouched(tmp_path: Path, source: str, says: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other.xml").write_text('<?xml version="1.0"?><html><p>not a dump</p></html>')
+    (tmp_path / "recipe.toml").write_text(f'[[sources]]\nkind = "stackexchange"\npath = "{source}"\n')
+    assert says in fails("run", tmp_path)
+    assert not (tmp_path / "curate").exists()
+
+
+def test_missing_base_model(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(
+        '[base]\nmodel = "./no-model"\n[[sources]]\nkind="stackexchange"\npath="embedded"\n'
+    )
+    done = limakit("curate", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no-model" in fails("train", tmp_path)
+    assert (tmp_path / "curate" / "train.jsonl").exists()
+
+
+def test_doctor_names_every_check(tmp_path: Path) -> None:
+    done = limakit("doctor", "--json")
+    checks = {c["name"]: c for c in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 0, done.stdout
+    assert {"python", "torch", "transformers", "7z archives", "embedded base model", "gpu"} <= set(checks)
+    assert "limakit new" in limakit("doctor", tmp_path / "none").stdout

@@ -1,0 +1,44 @@
+"""The generated pages say what the code says, and every command and package is written down."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+
+@pytest.mark.parametrize("name", ["recipe.md", "cli.md"])
+def test_generated_pages_are_up_to_date(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERMINAL_WIDTH", "100")
+    import docs  # type: ignore[import-not-found]
+
+    assert (ROOT / "docs" / name).read_text() == docs.PAGES[name](), "run: python tools/docs.py"
+
+
+def test_every_dependency_is_justified() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(d for group in project["optional-dependencies"].values() for d in group)]
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    named = set(re.findall(r"[\w.-]+", page))
+    assert [d for d in wanted if re.split(r"[\[<>=]", d)[0] not in named] == []
+
+
+def test_the_lock_has_a_hash_for_everything_in_it() -> None:
+    entries = re.split(r"\n(?=[a-z0-9])", (ROOT / "requirements.lock").read_text())[1:]
+    assert len(entries) > 50
+    assert [e.split()[0] for e in entries if "--hash=sha256:" not in e] == []
+    assert not any(e.startswith(("torch==", "nvidia-")) for e in entries)
+
+
+def test_links_in_the_pages_lead_somewhere() -> None:
+    broken = []
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            if not target.startswith("http") and not (page.parent / target).exists():
+                broken.append(f"{page.name}: {target}")
+    assert broken == []
