@@ -21,7 +21,7 @@ import tempfile
 import time
 from typing import Any
 
-SHAPES = {
+SHAPES: dict[str, dict[str, Any]] = {
     "3m": {"hidden_size": 192, "intermediate_size": 480, "num_hidden_layers": 5, "num_attention_heads": 3},
     "27m": {"hidden_size": 384, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 6},
     "110m": {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 12},
@@ -81,7 +81,8 @@ def material(options: argparse.Namespace) -> tuple[Any, list[Any]]:
     config = LlamaConfig(
         **SHAPES[options.model], vocab_size=vocab, max_position_embeddings=2048, tie_word_embeddings=True
     )
-    model = LlamaForCausalLM(config).to("cuda" if torch.cuda.is_available() else "cpu")
+    model: Any = LlamaForCausalLM(config)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
     chance, documents = random.Random(SEED), []
     for index in range(options.examples):
         length = min(2048, max(32, round(chance.lognormvariate(6.0, 0.7))))

@@ -72,7 +72,7 @@ def test_mistakes_are_one_line_that_names_the_next_step(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text("")
     assert "sources" in fails("run", tmp_path)
     assert "limakit curate" in fails("train", tmp_path)
-    assert "limakit train" in fails("generate", tmp_path)
+    assert "limakit curate" in fails("generate", tmp_path)
 
 
 def test_a_mistake_for_machines(tmp_path: Path) -> None:
@@ -100,6 +100,8 @@ def test_missing_base_model(tmp_path: Path) -> None:
     done = limakit("curate", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "no-model" in fails("train", tmp_path)
+    assert "limakit train" in fails("generate", tmp_path)
+    assert "limakit generate" in fails("judge", tmp_path)
     assert (tmp_path / "curate" / "train.jsonl").exists()
 
 

@@ -1,0 +1,88 @@
+r"""HTML of a post → Markdown that reads well as plain text: parsed by html-to-markdown, never stripped by pattern.
+
+Links lose their address and keep their words, images go, code, lists, tables and quotations stay. A pattern that strips
+tags takes everything between a bare `<` and the next `>` with it; a parser does not.
+
+The converter escapes backslashes in text (`\(a\)` becomes `\\(a\\)`) and the beginnings of lines that look like
+Markdown (`1\.`). Backslashes travel as a private character and so come back as they were, formulas intact; after that
+every backslash in the result is an escape of the converter's, and those that hurt reading more than they help go.
+"""
+
+import re
+from typing import cast
+
+from html_to_markdown import ConversionOptions, convert
+from html_to_markdown._html_to_markdown import HtmlVisitor
+
+from limakit.curate.tidy import POINTER, short, tidy
+
+_OPTIONS = ConversionOptions(skip_images=True, autolinks=False, extract_metadata=False, compact_tables=True)
+_BACKSLASH = "\ue000"
+_PRIVATE = re.compile(f"[{_BACKSLASH}{POINTER}]")
+_ESCAPE = re.compile(r"\\([.)+*-])")
+_URL = re.compile(r"(?:https?|ftp)://\S+|www\.[^\s/<>]+\.\S*", re.IGNORECASE)
+_POINTING = re.compile(
+    r"(?:(?:click|see|look|read)\s+)?"
+    r"(?:here|this|this (?:link|page|article|post|site|one|video)|link|source|more|\[?\d+\]?)[.:]?",
+    re.IGNORECASE,
+)
+_SUPERSCRIPT = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
+_SUBSCRIPT = str.maketrans("0123456789+-−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+
+
+class _Visitor:
+    """What the converter asks about single elements."""
+
+    def visit_link(self, _context: object, _address: str, text: str, _title: str) -> dict[str, str]:
+        return {"custom": link(text)}
+
+    def visit_superscript(self, _context: object, text: str) -> dict[str, str]:
+        return {"custom": raised(text)}
+
+    def visit_subscript(self, _context: object, text: str) -> dict[str, str]:
+        return {"custom": lowered(text)}
+
+
+_VISITOR = cast(HtmlVisitor, _Visitor())
+"""Asked only for what it has; the library's protocol lists every element."""
+
+
+def markdown(html: str) -> str:
+    """One post's HTML as Markdown, without a final newline."""
+    html = _PRIVATE.sub("", html).replace("\\", _BACKSLASH)
+    text = convert(html, _OPTIONS, visitor=_VISITOR).content or ""
+    return tidy(_ESCAPE.sub(r"\1", text).replace(_BACKSLASH, "\\"))
+
+
+def link(text: str) -> str:
+    """What stays of a link: its words; of a bare address its host; words that only point are marked for `tidy`."""
+    words = text.strip()
+    if _URL.fullmatch(words):
+        host = short(words if "://" in words else f"http://{words}")
+        return POINTER + host if host else ""
+    return POINTER + text if _POINTING.fullmatch(words) else text
+
+
+def raised(text: str) -> str:
+    """A superscript: x² where Unicode has the characters, else ^(…) for short ones; notes and "th" as plain text."""
+    return _shifted(text, _SUPERSCRIPT, "^")
+
+
+def lowered(text: str) -> str:
+    """A subscript: H₂O where Unicode has the characters, else _(…) for short ones."""
+    return _shifted(text, _SUBSCRIPT, "_")
+
+
+def _shifted(text: str, table: dict[int, int], mark: str) -> str:
+    words = text.strip()
+    if (
+        not words
+        or words in ("st", "nd", "rd", "th", "TM", "®", "™")
+        or len(words) > 12
+        or " " in words
+        or "[" in words
+    ):
+        return text
+    if all(ord(character) in table for character in words):
+        return words.translate(table)
+    return f"{mark}{words}" if len(words) == 1 else f"{mark}({words})"

@@ -1,0 +1,68 @@
+"""What the scan of a source asks about a post, bound to a recipe's settings and pickled to the workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from limakit.curate import clean, prompts, rules
+
+if TYPE_CHECKING:
+    from limakit.recipe import Curate  # not at run time: workers need no recipe, and pydantic costs each 20 MB
+
+Reason = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Editor:
+    """The rules that a recipe asks for, in the order cheap to dear."""
+
+    min_score: int
+    min_chars: int
+    max_chars: int
+    drop_first_person: bool
+    drop_references: bool
+    min_prose_chars: int
+
+    @classmethod
+    def of(cls, settings: Curate) -> Editor:
+        """The editor for a recipe's `[curate]`."""
+        return cls(
+            min_score=settings.min_score,
+            min_chars=settings.min_chars,
+            max_chars=settings.max_chars,
+            drop_first_person=settings.drop_first_person,
+            drop_references=settings.drop_references,
+            min_prose_chars=settings.min_prose_chars,
+        )
+
+    def quick(self, raw: bytes) -> Reason | None:
+        """Judge the escaped bytes of a body, where that is already certain."""
+        detail = rules.surely_too_short(raw, self.min_chars)
+        return ("too_short", detail) if detail else None
+
+    def judge(self, html: str) -> Reason | None:
+        """The first rule against a response, with its detail, or None."""
+        text = rules.text_of(html)
+        if detail := rules.too_short(text, self.min_chars):
+            return "too_short", detail
+        if detail := rules.too_long(text, self.max_chars):
+            return "too_long", detail
+        prose = rules.prose_of(html, text)
+        if self.drop_first_person and (detail := rules.first_person(prose)):
+            return "first_person", detail
+        if self.drop_references and (detail := rules.references(prose)):
+            return "references", detail
+        if detail := rules.little_prose(prose, self.min_prose_chars):
+            return "little_prose", detail
+        if detail := rules.needs_image(html, prose):
+            return "needs_image", detail
+        return None
+
+    def reply(self, html: str) -> str:
+        """The response as Markdown."""
+        return clean.markdown(html)
+
+    def prompts(self, title: str, html: str) -> tuple[str, ...]:
+        """Title and description, as far as each can stand alone."""
+        return prompts.alternatives(title, html, self.max_chars)

@@ -1,0 +1,43 @@
+"""A question → the prompts it may become: its title, its description, whichever can stand alone."""
+
+import re
+
+from limakit.curate import clean, rules
+
+_STATUS = re.compile(r"\s*\[(?:closed|duplicate|on hold|migrated|locked)\]\s*$", re.IGNORECASE)
+_IMAGE = re.compile(r"<img\b", re.IGNORECASE)
+_ELSEWHERE = re.compile(
+    r"\b(?:title|screenshot|picture|image|photo|diagram)s?\b|\b(?:see|as) (?:above|below)\b|\bjsfiddle\b"
+    r"|\b(?:previous|other|another|my last) question\b|\bon[- ]topic\b|\bthis (?:site|forum|community)\b",
+    re.IGNORECASE,
+)
+MIN_TITLE = 10
+MIN_DESCRIPTION = 60
+"""Fewest characters; ours."""
+
+
+def alternatives(title: str, html: str, most: int) -> tuple[str, ...]:
+    """Prompts of a question: title first, then description; empty where neither can stand alone.
+
+    The paper draws "the title or the description" and wants questions that are self-contained in the title.
+    """
+    found = (title_prompt(title), description_prompt(html, most))
+    return tuple(dict.fromkeys(prompt for prompt in found if prompt))
+
+
+def title_prompt(title: str) -> str | None:
+    """The title without the marks of moderation, or None where it is next to nothing."""
+    title = " ".join(_STATUS.sub("", title).split())
+    return title if len(title) >= MIN_TITLE else None
+
+
+def description_prompt(html: str, most: int) -> str | None:
+    """The question's text, or None where it shows an image, asks nothing, leans on what is elsewhere, or is no length
+    for a prompt."""
+    if _IMAGE.search(html):
+        return None
+    prose = rules.prose_of(html, rules.text_of(html))
+    if "?" not in prose or len(prose) < MIN_DESCRIPTION or _ELSEWHERE.search(prose) or rules.references(prose):
+        return None
+    text = clean.markdown(html)
+    return text if len(text) <= most else None

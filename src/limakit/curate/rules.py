@@ -1,0 +1,124 @@
+"""The paper's rules for a response (section 2.1), each a function of the response's HTML or text: None, or why not.
+
+Code is what stands in <code> and <pre>; prose is everything else. Rules of wording look at prose only, without
+formulas. The paper names three examples of references ("as mentioned", "stack exchange" and the like) and two of the
+first person ("I", "my"); the lists here are ours.
+"""
+
+import html as entities
+import re
+
+_CODE = re.compile(r"<pre\b.*?</pre\s*>|<code\b.*?</code\s*>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<(?:/?[A-Za-z][^<>]*|!--.*?--)>", re.DOTALL)
+_FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]{1,200}\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+_I = re.compile(r"I(?<![\w/.$&{(^_=+-]I)(?![\w$&}^_=]|/O|\.\w|-\d|\))|(?<=\()I(?=[ '’])")
+_MY = re.compile(r"[Mm]y(?<![\w/.$&-][Mm]y)(?:self)?\b(?![-/.]\w)|[Mm]ine(?<![\w/.$&-][Mm]ine)(?=[.,;:!?)])")
+_INTRODUCED_IMAGE = re.compile(r":\s*(?:</?(?:p|em|strong|a|b|i|br|div)\b[^<>]*>\s*)*<img\b", re.IGNORECASE)
+_IMAGE_SPOKEN_OF = re.compile(
+    r"\b(?:image|picture|photo|screenshot|screen shot|figure|diagram|graph|plot|chart)s?\s+(?:above|below|attached)\b"
+    r"|\b(?:above|below|following|attached|this|these|first|second)\s+"
+    r"(?:image|picture|photo|screenshot|figure|diagram|graph|plot|chart)s?\b",
+    re.IGNORECASE,
+)
+_POSTS = r"(?:answers?|answerers?|posters?|responses|replies)"
+_REFERENCES = [
+    (words, re.compile(pattern, re.MULTILINE))
+    for words, pattern in (
+        (
+            ("mentioned", "noted", "pointed out", "suggested"),
+            r"\bas (?:already |others? (?:have )?|was |has been |(?:\w+ ){1,3}(?:already |have |has )?)?"
+            r"(?:mentioned|noted|pointed out|suggested)\b(?! (?:earlier |above )?in the (?:documentation|manual|docs))",
+        ),
+        (
+            ("answer", "poster", "respons", "replies", "reply"),
+            rf"\b(?:an)?other {_POSTS}\b|\b(?:previous|accepted|existing|earlier|above|upvoted|these|those) {_POSTS}\b"
+            r"|\banswers? (?:above|below|already|posted|given (?:by|here))\b|\b(?:this|that|the) answer by\b"
+            r"|\b(?!(?:it|that|here|there|let|what|who|how)['’])\w+['’]s (?:answer|response|reply)\b",
+        ),
+        (
+            ("comment",),
+            r"\bcomments? (?:above|below|section)\b|\b(?:in|from|see) (?:the|a|your|his|her|these|those) comments?\b"
+            r"|\b(?!(?:it|that|here|there|let|what|who|how)['’])\w+['’]s comment\b",
+        ),
+        (
+            ("stack", "super", "server", "ubuntu", "overflow"),
+            r"\bstack ?(?:exchange|overflow)\b|\bsuper ?user\.com\b|\bserver ?fault\b|\bask ?ubuntu\b"
+            r"|\bmath ?overflow\b",
+        ),
+        (("vot",), r"\b(?:up|down)-?vot(?:e|es|ed|ing)\b"),
+        (("the op", "op's", "op’s"), r"\bthe op\b|\bop['’]s\b"),
+        (
+            (" question on", " question at", " question has", " question was", " question here"),
+            r"\b(?:this|that|similar|related|duplicate|other|another) question (?:on|at|has been|was|here)\b",
+        ),
+        (("@",), r"(?:^|\s)@[a-z]\w+"),
+    )
+]
+"""Patterns on small letters, each with words of which one is in every match: looking for those is cheap."""
+
+
+def text_of(html: str) -> str:
+    """Text of HTML, tags out and entities decoded: for measuring and searching, never for output."""
+    return entities.unescape(_TAG.sub("", html) if "<" in html else html).strip()
+
+
+def prose_of(html: str, text: str) -> str:
+    """Text outside code and formulas; `text` is `text_of(html)`, which is at hand and serves where there is no code."""
+    if "<code" in html or "<pre" in html:
+        text = text_of(_CODE.sub(" ", html))
+    return _FORMULA.sub(" ", text) if "$" in text or "\\" in text else text
+
+
+def too_short(text: str, least: int) -> str | None:
+    """Whether a response has fewer than `least` characters of text."""
+    return f"fewer than {least} characters" if len(text) < least else None
+
+
+def too_long(text: str, most: int) -> str | None:
+    """Whether a response has more than `most` characters of text."""
+    return f"more than {most} characters" if len(text) > most else None
+
+
+def first_person(prose: str) -> str | None:
+    """Whether the author speaks as "I" or of "my"; the detail quotes where."""
+    match = _I.search(prose) or _MY.search(prose)
+    return _quote(prose, match) if match else None
+
+
+def references(prose: str) -> str | None:
+    """Whether it leans on other answers, on comments or on the site; the detail quotes where."""
+    small = prose.lower()
+    for words, pattern in _REFERENCES:
+        if any(word in small for word in words) and (match := pattern.search(small)):
+            return _quote(small, match)
+    return None
+
+
+def little_prose(prose: str, least: int) -> str | None:
+    """Whether fewer than `least` characters, spaces not counted, stand outside code and formulas.
+
+    Ours: code alone passes the paper's rules.
+    """
+    size = len("".join(prose.split()))
+    return f"{size} characters outside code" if size < least else None
+
+
+def needs_image(html: str, prose: str) -> str | None:
+    """Whether the text speaks of an image that will be gone, or announces one with a colon. Ours."""
+    if "<img" not in html:
+        return None
+    if _INTRODUCED_IMAGE.search(html):
+        return "announces an image"
+    match = _IMAGE_SPOKEN_OF.search(prose)
+    return _quote(prose, match) if match else None
+
+
+def surely_too_short(raw: bytes, least: int) -> str | None:
+    """`too_short` for escaped bytes: an upper bound on the characters of text, so it never errs against a response."""
+    most = len(raw) - 3 * (raw.count(b"&lt;") + raw.count(b"&gt;")) - 4 * raw.count(b"&#xA;")
+    return f"fewer than {least} characters" if most < least else None
+
+
+def _quote(text: str, match: re.Match[str]) -> str:
+    """The match with a little of what surrounds it, on one line."""
+    return " ".join(text[max(0, match.start() - 20) : match.end() + 20].split())

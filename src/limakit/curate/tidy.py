@@ -1,0 +1,141 @@
+"""Markdown of a post → Markdown that reads well: soft line breaks joined, blank lines around quotations, and what lost
+links and images leave dangling taken out. Code is never touched."""
+
+import re
+
+POINTER = "\ue001"
+"""Stands before words that only point at a link which is gone."""
+
+_FENCE = re.compile(r"((?:[ >]|\d+[.)] |[-*+] )*)(`{3,}|~{3,})(.*)")
+_QUOTE = re.compile(r"\s*((?:> ?)*)\s*")
+_BLOCK = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s|#{1,6}\s|\||>|-{3,}\s*$|$")
+_WHOLE = re.compile(r"[\s>]*(?:#{1,6}\s.*|\|.*|-{3,}\s*)")
+_ENDS = re.compile(r"(?:  |\\\\|\$\$|\\\]|\\end\{[^{}]*\})$")
+_LABEL = re.compile(r"\*\*[^*]{1,60}\*\*:?|[^.!?]{1,60}:")
+_EDITED = re.compile(
+    r"^([\s>]*)[*_]{0,3}(?:edit(?:ed)?|updated?|p\.?s\.?)(?: ?#?\d{1,2})?"
+    r"(?:[*_]{1,3}\s*[:\-–—]|[:\-–—][*_]{0,3})\s*(?=\S)",
+    re.IGNORECASE,
+)
+_EDIT = re.compile(r"[*_# ]*(?:edit|update)(?: ?#?\d{1,2})?[*_: ]*", re.IGNORECASE)
+_URL = re.compile(
+    r"((`+)(?!`).*?(?<!`)\2(?!`))|((?:https?|ftp)://[^\s<>()\[\]`]*[^\s<>()\[\]`.,;:!?'\"*])", re.IGNORECASE
+)
+_IMAGE_HOST = re.compile(r"(?:[a-z]\.stack\.|i\.)?(?:imgur|sstatic)\.(?:com|net)", re.IGNORECASE)
+_ONLY_POINTERS = re.compile(rf"[\s>]*(?:[-*+]|\d+[.)])?\s*(?:{POINTER}\S+(?: \S+){{0,2}}[\s,;.|]*)+")
+_ASIDE = re.compile(rf" ?[(\[][^()\[\]]*{POINTER}[^()\[\]]*[)\]]")
+_SENTENCE = re.compile(
+    rf"(?:(?<=[.!?] )|^|(?<=[-*+] ))"
+    rf"(?:see|sources?|read|more|check|click|for|further|full|you can|find|look|via|link)\b"
+    rf"[^.!?\n{POINTER}]*{POINTER}(?:here|this|link|source|more)\b[^.!?\n]*(?:[.!?]+ ?|$)",
+    re.IGNORECASE,
+)
+MOST_WORDS = 12
+"""Longest sentence that is taken out for pointing at a link; a longer one says something besides."""
+
+
+def tidy(text: str) -> str:
+    """The mended text, without white space around it."""
+    blocks: list[tuple[bool, list[str]]] = []
+    fence = ""
+    for line in text.split("\n"):
+        match = _FENCE.match(line)
+        if fence:
+            blocks[-1][1].append(line)
+            if match and match[2].startswith(fence) and not match[3].strip():
+                fence = ""
+                blocks.append((False, []))
+        elif match and not match[3].strip("`~ \t").count("`"):
+            fence = match[2]
+            blocks.append((True, [match[1] + fence]))
+        else:
+            if not blocks:
+                blocks.append((False, []))
+            blocks[-1][1].append(line)
+    gone = False
+    result: list[str] = []
+    for code, lines in blocks:
+        if not code:
+            mended = [_mended(line) for line in joined(lines)]
+            gone = gone or None in mended
+            lines = spaced([line for line in mended if line is not None])
+        result += lines
+    if not blocks or not blocks[-1][0]:
+        _drop_labels(result, gone)
+    return re.sub(r"[ \t]+(?=\n\n|\Z)", "", "\n".join(result)).strip()
+
+
+def joined(lines: list[str]) -> list[str]:
+    """Paragraphs on one line each: a single line break in HTML text is a space. Hard breaks and formulas stay."""
+    result: list[str] = []
+    formula = False
+    for line in lines:
+        quote, content = _parts(line)
+        before = _parts(result[-1]) if result else ("", "")
+        if not line.strip():
+            formula = False
+        if (
+            content
+            and before[1]
+            and quote == before[0]
+            and not formula
+            and not _BLOCK.match(content)
+            and not content.startswith(("$$", "\\[", "\\begin"))
+            and not _WHOLE.fullmatch(result[-1])
+            and not _ENDS.search(result[-1])
+        ):
+            result[-1] = f"{result[-1].rstrip()} {content}"
+        else:
+            result.append(line)
+        if content.count("$$") % 2 or content.count("\\begin{") != content.count("\\end{"):
+            formula = not formula
+    return result
+
+
+def _parts(line: str) -> tuple[str, str]:
+    """How deep a line is quoted, as a string of `>`, and what it says."""
+    match = _QUOTE.match(line)
+    end = match.end() if match else 0
+    return (match[1].replace(" ", "") if match else ""), line[end:]
+
+
+def spaced(lines: list[str]) -> list[str]:
+    """A blank line before each quotation; none twice."""
+    result: list[str] = []
+    for line in lines:
+        before = result[-1].strip() if result else ""
+        if before and line.lstrip().startswith(">") and not before.startswith(">"):
+            result.append("")
+        if line.strip() or before or not result:
+            result.append(line)
+    return result
+
+
+def _mended(line: str) -> str | None:
+    """A line without asides and short sentences that only point at a link; None where nothing else was in it."""
+    if _EDIT.fullmatch(line.strip()) and line.strip():
+        return None
+    line = _URL.sub(lambda match: match[1] or short(match[3]), _EDITED.sub(r"\1", line))
+    if POINTER not in line:
+        return line
+    if _ONLY_POINTERS.fullmatch(line):
+        return None
+    line = _ASIDE.sub(lambda match: match[0] if len(match[0].split()) > MOST_WORDS // 2 else "", line)
+    line = _SENTENCE.sub(lambda match: match[0] if len(match[0].split()) > MOST_WORDS else "", line)
+    line = line.replace(POINTER, "")
+    return line if re.sub(r"[\s>*+\d.-]", "", line) else None
+
+
+def short(address: str) -> str:
+    """What is left of a bare address in a text: its host, nothing where it is a picture's."""
+    host = address.partition("://")[2].partition("/")[0].removeprefix("www.")
+    return "" if _IMAGE_HOST.fullmatch(host) else host
+
+
+def _drop_labels(lines: list[str], gone: bool) -> None:
+    """Take headings that announce nothing off the end; where lines are `gone`, also "Sources:" and its like."""
+    while len(lines) > 1:
+        last = lines[-1].strip()
+        if last and not last.startswith("#") and not (gone and _LABEL.fullmatch(last)):
+            break
+        lines.pop()

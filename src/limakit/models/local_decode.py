@@ -1,0 +1,136 @@
+"""Continuous batching: a fixed number of slots, refilled from the queue as answers finish; no padding anywhere.
+
+Slots 0 to B−1 are the answers under way. One that finishes is overwritten by the last, so the work of a step falls with
+the number of answers left. The order of everything follows from the jobs alone, so that the same jobs give the same
+bits again.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from limakit.models.local_attention import NAME, Slots
+from limakit.models.local_sampling import choose
+from limakit.models.sampler import uniforms
+from limakit.recipe import Generate
+
+PREFILL_TOKENS = 4096
+"""Prompt tokens taken into one pass, to bound its memory; a longer prompt goes in alone."""
+SMALL = 10_000_000
+"""Parameters below which one thread does the work: to wake a second takes longer than what it would do, and much longer
+on a busy machine. It also makes the bits independent of the number of cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One sequence to continue."""
+
+    ids: Sequence[int]
+    """The prompt, at least one token."""
+    limit: int
+    """Most tokens to generate, at least 1."""
+    key: int
+    """Its stream of random numbers (`sampler.stream_key`)."""
+
+
+class Decoder:
+    """Drives one Hugging Face causal LM, which attends through `local_attention` from here on."""
+
+    def __init__(self, model: Any, stop_ids: frozenset[int]):
+        model.set_attn_implementation(NAME)
+        self._model = model
+        self._stop_ids = stop_ids
+
+    def run(self, jobs: Sequence[Job], settings: Generate) -> Iterator[tuple[int, list[int], bool]]:
+        """Yield (index of the job, generated ids, whether it stopped by itself) as jobs finish.
+
+        The ids end with the stop token where there was one. Raises ModelError where the output is not finite.
+        """
+        count = min(settings.slots, len(jobs))
+        slots = Slots(count, max((len(job.ids) + job.limit for job in jobs), default=0))
+        history = torch.zeros(count, max((job.limit for job in jobs), default=0), dtype=torch.int64)
+        history = history.to(self._model.device)
+        done: list[list[int]] = [[] for _ in jobs]
+        live: list[int] = []
+        coming = 0
+        while live or coming < len(jobs):
+            fresh, coming = self._admit(jobs, coming, count - len(live))
+            with quiet(self._model):
+                tokens = self._step(slots, history, jobs, done, live, fresh, settings)
+            live += fresh
+            ended = []
+            for row, (index, token) in enumerate(zip(live, tokens, strict=True)):
+                done[index].append(token)
+                if token in self._stop_ids or len(done[index]) >= jobs[index].limit:
+                    ended.append(row)
+            for index in [live[row] for row in ended]:
+                yield index, done[index], done[index][-1] in self._stop_ids
+            for row in reversed(ended):
+                last = live.pop()
+                if row < len(live):
+                    slots.move(len(live), row, len(jobs[last].ids) + len(done[last]) - 1)
+                    history[row] = history[len(live)]
+                    live[row] = last
+
+    def _step(
+        self,
+        slots: Slots,
+        history: torch.Tensor,
+        jobs: Sequence[Job],
+        done: list[list[int]],
+        live: list[int],
+        fresh: list[int],
+        settings: Generate,
+    ) -> list[int]:
+        """The next token of every answer under way and of every one that begins."""
+        packed = [*(done[i][-1] for i in live), *(token for i in fresh for token in jobs[i].ids)]
+        lengths = [len(jobs[i].ids) + len(done[i]) - 1 for i in live]
+        logits = self.forward(slots, packed, lengths, [len(jobs[i].ids) for i in fresh])
+        both = [*live, *fresh]
+        counts = torch.tensor([len(done[i]) for i in both])
+        keys = np.array([jobs[i].key for i in both], dtype=np.uint64)
+        draws = torch.from_numpy(uniforms(keys, counts.numpy().astype(np.uint64)))
+        seen = history[: len(both), : int(counts.max())]
+        tokens = choose(logits, seen, counts.to(logits.device), draws.to(logits.device), settings)
+        history[torch.arange(len(both)), counts] = tokens
+        return tokens.tolist()
+
+    def forward(self, slots: Slots, packed: list[int], lengths: list[int], prompts: list[int]) -> torch.Tensor:
+        """Logits (B, V) after the last token of each answer: those under way, then the new prompts."""
+        device = self._model.device
+        positions, last = slots.plan(lengths, prompts, device)
+        return self._model(
+            input_ids=torch.tensor([packed], device=device),
+            position_ids=positions,
+            use_cache=False,
+            logits_to_keep=last if prompts else 0,
+            slots=slots,
+        ).logits[0]
+
+    @staticmethod
+    def _admit(jobs: Sequence[Job], coming: int, free: int) -> tuple[list[int], int]:
+        """The next jobs for the free slots, as many as one pass should take, and the first that has to wait."""
+        first, tokens = coming, 0
+        while coming < len(jobs) and coming - first < free:
+            tokens += len(jobs[coming].ids)
+            if coming > first and tokens > PREFILL_TOKENS:
+                break
+            coming += 1
+        return list(range(first, coming)), coming
+
+
+@contextmanager
+def quiet(model: Any) -> Iterator[None]:
+    """Without gradients, and on one thread for a small model on the CPU; as before afterwards."""
+    threads = torch.get_num_threads()
+    small = model.device.type == "cpu" and model.num_parameters() < SMALL
+    torch.set_num_threads(1 if small else threads)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,47 @@
+"""The reduce: one copy of each answer, one answer of each question. Pure; the order of the splits plays no part."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from limakit.sources.stackexchange.scan import Answer, Reason, Scanned
+
+
+def best_answers(
+    scanned: Mapping[int, Sequence[Scanned]], labels: Sequence[str]
+) -> Iterator[tuple[Answer, Reason | None]]:
+    """Answers of one site's dumps, by dump and offset, with the reason against each or None for the one to keep.
+
+    The same post may lie in several dumps of a site: its identity is site and Id. The copy with the higher score is
+    kept, at equal scores that of the newer dump, which is the one with the higher question Id. Of a question's
+    answers the one with the highest score is kept, at equal scores the lowest Id.
+    """
+    newest = sorted(
+        scanned, key=lambda number: (-max((s.highest_question for s in scanned[number]), default=-1), labels[number])
+    )
+    age = {number: rank for rank, number in enumerate(newest)}
+    found = [(number, part) for number in sorted(scanned) for part in scanned[number] if part.ids]
+    if not found:
+        return
+    dump = np.concatenate([np.full(len(part.ids), number, np.int64) for number, part in found])
+    ages = np.concatenate([np.full(len(part.ids), age[number], np.int64) for number, part in found])
+    columns = [
+        np.concatenate([np.frombuffer(getattr(part, name), np.int64) for _, part in found])
+        for name in ("ids", "parents", "scores", "offsets", "asked")
+    ]
+    ids, parents, scores, offsets, _ = columns
+    reasons = [reason for _, part in found for reason in part.reasons]
+    copies = _later_of(np.lexsort((offsets, ages, -scores, ids)), ids)
+    rivals = np.flatnonzero(~copies)
+    beaten = np.zeros(len(ids), bool)
+    beaten[rivals] = _later_of(np.lexsort((ids[rivals], -scores[rivals], parents[rivals])), parents[rivals])
+    for at, row in enumerate(np.stack([dump, *columns], axis=1)):
+        reason = ("same_post", "") if copies[at] else ("not_best", "") if beaten[at] else reasons[at]
+        yield Answer(*map(int, row)), reason
+
+
+def _later_of(order: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Mask of the items that are not the first of their key when taken in `order`, which sorts by key first."""
+    later = np.zeros(len(keys), bool)
+    later[order[1:]] = keys[order[1:]] == keys[order[:-1]]
+    return later

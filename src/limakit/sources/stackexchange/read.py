@@ -1,0 +1,193 @@
+"""Dumps in, candidates out: three maps over byte ranges and one small reduce.
+
+Scan every answer; keep the best of each question, by (score, lowest Id); find the questions; turn what is left into
+candidates. The work folder receives `candidates.jsonl`, the reject log every answer that was read and not kept.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain, groupby
+from pathlib import Path
+
+from limakit.engine import Executor, Progress, silent
+from limakit.errors import InputError
+from limakit.sources.stackexchange.archive import unpack
+from limakit.sources.stackexchange.find import Dump, check_head
+from limakit.sources.stackexchange.merge import best_answers
+from limakit.sources.stackexchange.render import Batch, render
+from limakit.sources.stackexchange.scan import Answer, Editor, Scanned, find_questions, scan
+from limakit.sources.stackexchange.split import Split, splits
+from limakit.store import files
+from limakit.store.rejects import RejectLog
+
+SOURCE = "stackexchange"
+SPLIT_BYTES = 32 << 20
+BATCH = 256
+MOST_QUARANTINED = 1000
+
+
+@dataclass(slots=True, kw_only=True)
+class SiteCount:
+    """What a site's dumps held. rows = questions + answers + others + quarantined; answers = rejected + candidates."""
+
+    site: str
+    group: str
+    questions: int = 0
+    answers: int = 0
+    others: int = 0
+    quarantined: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    candidates: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvest:
+    """What `read` brought in."""
+
+    candidates: Path
+    """JSONL of Candidate."""
+    sites: tuple[SiteCount, ...]
+    quarantine: tuple[dict[str, str | int], ...]
+    """`file`, `offset` in bytes and `reason` of the first rows that could not be read; all are counted."""
+    dumps: tuple[Dump, ...]
+    """The dumps as read, unpacked where they were archives."""
+
+
+def read(
+    dumps: Sequence[Dump],
+    editor: Editor,
+    *,
+    executor: Executor,
+    folder: Path,
+    rejects: RejectLog,
+    progress: Progress = silent,
+    split_bytes: int = SPLIT_BYTES,
+) -> Harvest:
+    """Read dumps. Writes `candidates.jsonl` and, for archives, scratch under `folder/unpacked`.
+
+    Raises InputError where a dump cannot be read at all; damage within one is quarantined and counted.
+    """
+    opened = tuple(_unpacked(dump, folder / "unpacked" / str(number)) for number, dump in enumerate(dumps))
+    work = [
+        split
+        for number, dump in enumerate(opened)
+        for split in splits(number, str(dump.posts), dump.posts.stat().st_size, split_bytes)
+    ]
+    counts = {dump.site: SiteCount(site=dump.site, group=dump.group) for dump in opened}
+    quarantine: list[dict[str, str | int]] = []
+    scanned: list[list[Scanned]] = [[] for _ in opened]
+    done, total = 0, sum(split.stop - split.start for split in work)
+    for split, found in zip(work, executor.map(partial(scan, editor=editor), work), strict=True):
+        dump = opened[split.dump]
+        _count(found, dump, counts[dump.site], quarantine, rejects)
+        scanned[split.dump].append(found)
+        done += split.stop - split.start
+        progress("reading posts", done, total, "bytes")
+    best: list[Answer] = []
+    for site, count in counts.items():
+        mine = [number for number, dump in enumerate(opened) if dump.site == site]
+        for answer, reason in best_answers({number: scanned[number] for number in mine}, [d.label for d in opened]):
+            if reason is None:
+                best.append(answer)
+            else:
+                rejects.add(SOURCE, site, answer.id, reason, answer.score)
+                count.rejected[reason[0]] += 1
+    scanned_ranges = [(split, found) for split, found in zip(work, chain.from_iterable(scanned), strict=True)]
+    best = _with_questions(best, scanned_ranges, executor)
+    target = folder / "candidates.jsonl"
+    files.publish(target, _rendered(best, opened, editor, executor, counts, rejects, progress))
+    return Harvest(
+        candidates=target,
+        sites=tuple(counts[site] for site in sorted(counts)),
+        quarantine=tuple(quarantine),
+        dumps=opened,
+    )
+
+
+def _unpacked(dump: Dump, scratch: Path) -> Dump:
+    """The dump with plain XML files, unpacked into `scratch` where it is an archive."""
+    if not dump.packed:
+        return dump
+    posts, users = scratch / "Posts.xml", scratch / "Users.xml"
+    if not unpack(dump.posts, "Posts.xml", posts):
+        raise InputError("has no Posts.xml in it", where=dump.posts, fix="Name an archive of the data dump.")
+    check_head(posts, dump.posts)
+    found = dump.users is not None and unpack(dump.users, "Users.xml", users)
+    return replace(dump, posts=posts, users=users if found else None)
+
+
+def _count(
+    found: Scanned, dump: Dump, count: SiteCount, quarantine: list[dict[str, str | int]], rejects: RejectLog
+) -> None:
+    """Add one split's figures to its site's, and log the answers that its scan alone could reject."""
+    count.questions += found.questions
+    count.answers += found.answers
+    count.others += found.others
+    count.quarantined += len(found.quarantine)
+    for offset, reason in found.quarantine[: MOST_QUARANTINED - len(quarantine)]:
+        quarantine.append({"site": dump.site, "file": dump.label, "offset": offset, "reason": reason})
+    rejects.add_many(SOURCE, dump.site, "score", found.low_ids, found.low_scores)
+    count.rejected["score"] += len(found.low_ids)
+    for number, score in found.fabricated:
+        rejects.add(SOURCE, dump.site, number, ("fabricated", ""), score)
+        count.rejected["fabricated"] += 1
+    found.low_ids, found.low_scores = array("q"), array("q")
+
+
+def _with_questions(best: list[Answer], scanned: list[tuple[Split, Scanned]], executor: Executor) -> list[Answer]:
+    """The second map: look for the questions that lie in another split than their answers."""
+    missing: dict[int, set[int]] = {}
+    for answer in best:
+        if answer.asked < 0:
+            missing.setdefault(answer.dump, set()).add(answer.parent)
+    tasks = []
+    for split, found in scanned:
+        wanted = frozenset(
+            number
+            for number in missing.get(split.dump, ())
+            if found.lowest_question <= number <= found.highest_question
+        )
+        if wanted:
+            tasks.append((split, wanted))
+    places: dict[tuple[int, int], int] = {}
+    for (split, _), offsets in zip(tasks, executor.map(find_questions, tasks), strict=True):
+        for number, offset in offsets.items():
+            places.setdefault((split.dump, number), offset)
+    return [
+        answer if answer.asked >= 0 else replace(answer, asked=places.get((answer.dump, answer.parent), -1))
+        for answer in best
+    ]
+
+
+def _rendered(
+    best: list[Answer],
+    dumps: Sequence[Dump],
+    editor: Editor,
+    executor: Executor,
+    counts: dict[str, SiteCount],
+    rejects: RejectLog,
+    progress: Progress,
+) -> Iterator[bytes]:
+    """The third map: JSON lines of the candidates; logs what is found unfit only now."""
+    batches = [
+        Batch(dumps[answers[0].dump], tuple(answers))
+        for _, group in groupby(best, key=lambda answer: answer.dump)
+        for answers in _batched(list(group))
+    ]
+    done = 0
+    for batch, result in zip(batches, executor.map(partial(render, editor=editor), batches), strict=True):
+        count = counts[batch.dump.site]
+        for number, reason, score in result.rejected:
+            rejects.add(SOURCE, batch.dump.site, number, reason, score)
+            count.rejected[reason[0]] += 1
+        count.candidates += result.count
+        done += len(batch.answers)
+        progress("writing candidates", done, len(best), "answers")
+        yield result.lines
+
+
+def _batched(answers: list[Answer]) -> Iterator[list[Answer]]:
+    yield from (answers[at : at + BATCH] for at in range(0, len(answers), BATCH))

@@ -1,0 +1,92 @@
+"""The third map: rows that passed, parsed in full, joined with their questions and written as candidates."""
+
+from dataclasses import dataclass, field
+
+import orjson
+
+from limakit.records import Candidate, Provenance, Turn
+from limakit.sources.stackexchange import rows
+from limakit.sources.stackexchange.find import Dump
+from limakit.sources.stackexchange.names import host_of, licence_of
+from limakit.sources.stackexchange.scan import Answer, Editor, Reason
+from limakit.sources.stackexchange.sites import is_known
+from limakit.sources.stackexchange.split import Split, units
+
+_BLOCK = 16 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Answers of one dump to be rendered together."""
+
+    dump: Dump
+    answers: tuple[Answer, ...]
+
+
+@dataclass(slots=True)
+class Rendered:
+    """JSON lines of `count` candidates, and (Id, reason, score) of what was found unfit."""
+
+    lines: bytes = b""
+    count: int = 0
+    rejected: list[tuple[int, Reason, int]] = field(default_factory=list)
+
+
+def render(batch: Batch, editor: Editor) -> Rendered:
+    """Render a batch."""
+    result, lines = Rendered(), []
+    for answer in batch.answers:
+        made = _candidate(batch.dump, answer, editor)
+        if isinstance(made, Candidate):
+            lines.append(orjson.dumps(made) + b"\n")
+        else:
+            result.rejected.append((answer.id, made, answer.score))
+    result.lines, result.count = b"".join(lines), len(lines)
+    return result
+
+
+def _candidate(dump: Dump, answer: Answer, editor: Editor) -> Candidate | Reason:
+    if answer.asked < 0:
+        return "no_question", f"question {answer.parent} is not in the dump"
+    try:
+        asked = _post_at(dump, answer.asked)
+    except rows.Refused as refusal:
+        return "no_question", f"question {answer.parent}: {refusal}"
+    prompts = editor.prompts(asked.title, asked.body)
+    if not prompts:
+        return "no_prompt", ""
+    given = _post_at(dump, answer.offset)
+    return Candidate(
+        id=f"stackexchange/{dump.site}/{given.id}",
+        source="stackexchange",
+        group=dump.group,
+        site=dump.site,
+        prompts=prompts,
+        replies=(Turn(role="assistant", content=editor.reply(given.body)),),
+        score=given.score,
+        provenance=(_provenance(dump.site, given, asked.title), _provenance(dump.site, asked, asked.title)),
+    )
+
+
+def _post_at(dump: Dump, offset: int) -> rows.Post:
+    """The post whose row begins at `offset`. Raises Refused."""
+    _, data, start, end, _ = next(units(Split(0, str(dump.posts), offset, offset + 1), _BLOCK))
+    return rows.post(data[start:end])
+
+
+def _provenance(site: str, post: rows.Post, title: str) -> Provenance:
+    """Origin of a post. `author` is the name that the row itself gives; `users.name_authors` adds the others."""
+    host = host_of(site, is_known(site))
+    person = post.owner is not None and post.owner > 0
+    return Provenance(
+        source="stackexchange",
+        site=site,
+        id=str(post.id),
+        url=f"https://{host}/{'a' if post.kind == 2 else 'q'}/{post.id}" if host else None,
+        title=title or None,
+        author=post.owner_name,
+        author_url=f"https://{host}/users/{post.owner}" if host and person else None,
+        licence=post.licence or licence_of(post.created, post.edited),
+        created=post.created or None,
+        edited=post.edited,
+    )

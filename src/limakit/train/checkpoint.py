@@ -1,0 +1,130 @@
+"""An epoch's checkpoint as a Hugging Face folder, and the state from which a killed run goes on.
+
+Both are published whole and carry the digest of every file. A state is good if its own bytes and those of all epochs
+before it are as they were published; the newest good one counts, else training starts over and arrives at the same
+bytes. Two states are kept, so that a damaged one costs an epoch, and none once training is done.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import GenerationConfig
+
+from limakit.models.chat import Chat, chat_template
+from limakit.store import checkpoints, files
+
+_STATES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far training has got."""
+
+    epoch: int
+    step: int
+    metrics: list[dict[str, Any]]
+    """Every line of `metrics.jsonl` so far."""
+
+
+class Checkpoints:
+    """The checkpoints of one run. `fingerprint` covers all that decides the weights; states of others do not count."""
+
+    def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype):
+        self.folder, self._fingerprint, self.dtype = folder, fingerprint, dtype
+
+    def save(self, place: Place, model: Any, tokenizer: Any, optimizer: torch.optim.Optimizer) -> None:
+        """Publish the epoch, then the state; then drop the states that are no longer needed."""
+        epoch = self.epoch(place.epoch)
+        checkpoints.publish_folder(epoch, lambda folder: export(folder, model, tokenizer, self.dtype))
+        facts = {
+            "fingerprint": self._fingerprint,
+            "epoch": place.epoch,
+            "step": place.step,
+            "epochs": self.digests(place.epoch),
+        }
+
+        def fill(folder: Path) -> None:
+            save_file(
+                {name: value.detach() for name, value in model.named_parameters()}, folder / "weights.safetensors"
+            )
+            save_file(dict(_slots(model, optimizer)), folder / "optimizer.safetensors")
+            files.write_jsonl(folder / "metrics.jsonl", place.metrics)
+            files.publish_json(folder / "state.json", facts)
+
+        checkpoints.publish_folder(self.folder / f"state-{place.epoch:02d}", fill)
+        for old in self._states()[_STATES:]:
+            checkpoints.remove(old)
+
+    def latest(self) -> tuple[Place, Path] | None:
+        """The newest good state of this run and its folder, or None."""
+        for folder in self._states():
+            if checkpoints.intact(folder):
+                facts = files.read_json(folder / "state.json")
+                if facts["fingerprint"] == self._fingerprint and facts["epochs"] == self.digests(facts["epoch"]):
+                    metrics = files.read_jsonl(folder / "metrics.jsonl", dict[str, Any])
+                    return Place(facts["epoch"], facts["step"], metrics), folder
+        return None
+
+    def digests(self, epochs: int) -> dict[str, str]:
+        """Digest of the checksums of each of the first `epochs` checkpoints that is intact."""
+        folders = [self.epoch(epoch) for epoch in range(1, epochs + 1)]
+        return {f.name: files.sha256(f / checkpoints.CHECKSUMS) for f in folders if checkpoints.intact(f)}
+
+    def clear(self, *, states_only: bool) -> None:
+        """Remove states and half-written folders, and all epochs too unless `states_only`."""
+        patterns = ["state-*", ".state-*.tmp", ".epoch-*.tmp", *([] if states_only else ["epoch-*"])]
+        for pattern in patterns:
+            for folder in sorted(self.folder.glob(pattern)):
+                checkpoints.remove(folder)
+
+    def _states(self) -> list[Path]:
+        """State folders, the newest first."""
+        return sorted(self.folder.glob("state-*"), key=lambda folder: int(folder.name[6:]), reverse=True)
+
+    def epoch(self, epoch: int) -> Path:
+        """Folder of an epoch's checkpoint, counted from 1."""
+        return self.folder / f"epoch-{epoch:02d}"
+
+
+def restore(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> None:
+    """Put a state's weights and optimiser moments in place, bit by bit."""
+    weights, slots = load_file(folder / "weights.safetensors"), load_file(folder / "optimizer.safetensors")
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
+    for name, parameter in model.named_parameters():
+        for key, value in slots.items():
+            kind, _, owner = key.partition(":")
+            if owner == name:
+                optimizer.state[parameter][kind] = value.to(parameter.device)
+
+
+def export(folder: Path, model: Any, tokenizer: Any, dtype: torch.dtype) -> None:
+    """Write a Hugging Face folder that other tools load as it is: safetensors, config, tokenizer with EOT, a
+    generation config that stops at EOT, and a chat template that renders what `Chat` renders.
+
+    `dtype` is that of the stored weights. With bf16 training they are what the forward pass used: rounded masters.
+    """
+    chat = Chat(tokenizer)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=chat.eot_id, pad_token_id=pad
+    )
+    tokenizer.chat_template = chat_template(tokenizer)
+    weights = {name: value.detach().to(dtype) for name, value in model.state_dict().items()}
+    model.save_pretrained(folder, state_dict=weights)
+    tokenizer.save_pretrained(folder)
+    config = files.read_json(folder / "config.json")
+    files.publish_json(folder / "config.json", {**config, "dtype": str(dtype).removeprefix("torch.")})
+
+
+def _slots(model: Any, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """The optimiser's tensors, named `kind:parameter`."""
+    for name, parameter in model.named_parameters():
+        for kind, value in optimizer.state[parameter].items():
+            yield f"{kind}:{name}", value

@@ -1,0 +1,150 @@
+"""The training loop, from top to bottom.
+
+The paper's protocol (section 3): AdamW, learning rate falling linearly without warm-up, every epoch a checkpoint. Where
+the paper is silent: weight decay acts on matrices only, embeddings included, and not on norm gains and biases.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from limakit.engine import Progress
+from limakit.errors import TrainingError
+from limakit.recipe import Train
+from limakit.store import checkpoints as store
+from limakit.store import files
+from limakit.train import dropout, loss
+from limakit.train.batches import Document, batches, microbatches
+from limakit.train.checkpoint import Checkpoints, Place, restore
+
+METRICS = "metrics.jsonl"
+
+
+def fit(
+    model: Any,
+    tokenizer: Any,
+    documents: Sequence[Document],
+    dev: Sequence[Document],
+    settings: Train,
+    seed: int,
+    checkpoints: Checkpoints,
+    progress: Progress,
+) -> Place:
+    """Train from the newest good state, or from the start, to the end.
+
+    `metrics.jsonl` gets a line a step: epoch, step, loss (mean over the step's tokens in the loss, nats), lr,
+    grad_norm (before clipping), tokens, loss_tokens; the last step of an epoch also dev_loss where there are dev
+    documents. Raises TrainingError within the step in which loss or gradient stop being finite.
+    """
+    device = next(model.parameters()).device
+    optimizer = make_optimizer(model, settings)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    steps = settings.epochs * steps_an_epoch(len(documents), settings)
+    place, log = _begin(model, optimizer, checkpoints)
+    step, metrics = place.step, list(place.metrics)
+    clock, seen = time.perf_counter(), 0
+    for epoch in range(place.epoch + 1, settings.epochs + 1):
+        model.train()
+        for batch in batches(documents, seed, epoch, settings.batch_size):
+            step += 1
+            lr = learning_rate(step, steps, settings)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            loss_tokens = sum(document.targets for document in batch)
+            total = torch.zeros((), device=device)
+            for number, piece in enumerate(microbatches(batch, settings.tokens_per_microbatch)):
+                dropout.reseed(seed, epoch, step, number)
+                with precision(settings, device):
+                    total += loss.backward(model, piece.to(device), loss_tokens)
+            norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+            row = {
+                "epoch": epoch,
+                "step": step,
+                "loss": total.item(),
+                "lr": lr,
+                "grad_norm": norm.item(),
+                "tokens": sum(len(document.ids) for document in batch),
+                "loss_tokens": loss_tokens,
+            }
+            if not (math.isfinite(row["loss"]) and math.isfinite(row["grad_norm"])):
+                raise TrainingError(
+                    f"loss {row['loss']} with gradient norm {row['grad_norm']} at step {step}, epoch {epoch}",
+                    where=checkpoints.folder,
+                    fix="Earlier checkpoints are kept. Lower train.learning_rate, or set train.precision to fp32.",
+                )
+            if settings.max_grad_norm:
+                torch.nn.utils.clip_grads_with_norm_(parameters, settings.max_grad_norm, norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            if dev and step % steps_an_epoch(len(documents), settings) == 0:
+                row["dev_loss"] = mean_loss(model, dev, settings)
+            metrics.append(row)
+            store.append_line(log, row)
+            seen += row["tokens"]
+            rate = seen / (time.perf_counter() - clock)
+            progress("train", step, steps, "step", f"loss {row['loss']:.3f}, {rate:,.0f} tokens/s")
+        place = Place(epoch, step, metrics)
+        checkpoints.save(place, model, tokenizer, optimizer)
+    return place
+
+
+def make_optimizer(model: Any, settings: Train) -> torch.optim.AdamW:
+    """AdamW, fused, with weight decay on matrices only."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=settings.learning_rate,
+        betas=(settings.beta1, settings.beta2),
+        fused=True,
+    )
+
+
+def learning_rate(step: int, steps: int, settings: Train) -> float:
+    """Of one step, counted from 1: `learning_rate` at the first, `final_learning_rate` at the last, linear between."""
+    share = (step - 1) / max(1, steps - 1)
+    return settings.learning_rate * (1 - share) + settings.final_learning_rate * share
+
+
+def steps_an_epoch(documents: int, settings: Train) -> int:
+    """Optimiser steps in one pass over the documents."""
+    return math.ceil(documents / settings.batch_size)
+
+
+def precision(settings: Train, device: torch.device) -> torch.autocast:
+    """Matrix products in bf16 where the recipe says so; weights, norms, softmax and loss stay fp32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16")
+
+
+def mean_loss(model: Any, documents: Sequence[Document], settings: Train) -> float:
+    """Mean loss a token over documents, in evaluation mode, nats."""
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    total = torch.zeros((), device=device)
+    for piece in microbatches(documents, settings.tokens_per_microbatch):
+        with precision(settings, device):
+            total += loss.evaluate(model, piece.to(device))
+    model.train(training)
+    return total.item() / sum(document.targets for document in documents)
+
+
+def _begin(model: Any, optimizer: torch.optim.Optimizer, checkpoints: Checkpoints) -> tuple[Place, Path]:
+    """Where to go on, with model, optimiser and `metrics.jsonl` as they were there."""
+    found = checkpoints.latest()
+    if found is None:
+        checkpoints.clear(states_only=False)
+        place = Place(0, 0, [])
+    else:
+        place, folder = found
+        restore(folder, model, optimizer)
+    log = checkpoints.folder / METRICS
+    files.write_jsonl(log, place.metrics)
+    return place, log

@@ -1,0 +1,137 @@
+"""One training run: examples and a base model in, a checkpoint an epoch out."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+import torch
+
+from limakit.engine import Progress
+from limakit.models.chat import Chat
+from limakit.recipe import Train
+from limakit.records import Example, Prompt, Turn
+from limakit.store import files
+from limakit.store.study import versions
+from limakit.train import dropout, preflight, verify
+from limakit.train.base import load
+from limakit.train.batches import render, usable
+from limakit.train.checkpoint import Checkpoints
+from limakit.train.loop import fit
+
+RUN = "run.json"
+deterministic: Any = torch.utils.deterministic
+
+
+def train(
+    examples: Sequence[Example],
+    dev: Sequence[Prompt],
+    settings: Train,
+    *,
+    seed: int,
+    base: Path,
+    folder: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Fine-tune the model in `base` on `examples` and return counts.
+
+    `folder` gets `preflight.json` and `.txt` before the first step, `metrics.jsonl`, `epoch-01/` … as Hugging Face
+    folders, and `run.json` last. Dev prompts that have a reference answer give a dev loss an epoch. Killed at any
+    moment and called again, it ends in the same bytes; called again when done, it does nothing. Raises TrainingError
+    and ModelError.
+    """
+    fingerprint = _fingerprint(examples, dev, settings, seed, base)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    checkpoints = Checkpoints(folder, fingerprint, torch.float32 if settings.precision == "fp32" else torch.bfloat16)
+    done = _finished(folder, fingerprint, checkpoints, settings)
+    if done is not None:
+        checkpoints.clear(states_only=True)
+        return done
+    with _deterministic():
+        torch.manual_seed(seed)
+        model, tokenizer = load(base, device)
+        verify.check_forward(model)
+        chat = Chat(tokenizer)
+        documents = render(examples, chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
+        kept = usable(documents)
+        found = preflight.inspect(documents, model, tokenizer, chat.eot_id, settings)
+        preflight.write(folder, found)
+        branches = dropout.install(model, settings.residual_dropout) if settings.residual_dropout else []
+        held_out = render(_answered(dev), chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
+        held_out = [document for document in held_out if document.targets]
+        place = fit(model, tokenizer, kept, held_out, settings, seed, checkpoints, progress)
+        difference = verify.check_export(checkpoints.epoch(place.epoch), model, kept[0], checkpoints.dtype)
+    counts = {
+        **found["examples"],
+        "dev_documents": len(held_out),
+        "epochs": place.epoch,
+        "steps": place.step,
+        "parameters": found["parameters"],
+        "loss": place.metrics[-1]["loss"],
+    }
+    facts = {
+        "fingerprint": fingerprint,
+        "settings": settings.model_dump(mode="json"),
+        "seed": seed,
+        "counts": counts,
+        "eot_id": chat.eot_id,
+        "export_difference": difference,
+        "dropout_modules": sorted({name for layer in branches for name in layer}),
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+        "epochs": checkpoints.digests(place.epoch),
+    }
+    files.publish_json(folder / RUN, facts)
+    checkpoints.clear(states_only=True)
+    return counts
+
+
+def _answered(prompts: Sequence[Prompt]) -> list[Example]:
+    """Prompts with a reference answer, as dialogues that end with it."""
+    return [
+        Example(
+            id=prompt.id,
+            messages=(*prompt.messages, Turn(role="assistant", content=prompt.reference)),
+            source="dev",
+            group=prompt.group,
+            site="",
+        )
+        for prompt in prompts
+        if prompt.reference
+    ]
+
+
+def _fingerprint(examples: Sequence[Example], dev: Sequence[Prompt], settings: Train, seed: int, base: Path) -> str:
+    """Digest of all that decides the weights: the texts, the settings, the seed, the base model's files."""
+    digest = hashlib.sha256(orjson.dumps([settings.model_dump(mode="json"), seed], option=orjson.OPT_SORT_KEYS))
+    for record in (*examples, *dev):
+        digest.update(orjson.dumps(asdict(record), option=orjson.OPT_SORT_KEYS))
+    for path in sorted(path for path in base.glob("*") if path.suffix in {".safetensors", ".json"}):
+        digest.update(f"{path.name} {files.sha256(path)}".encode())
+    return digest.hexdigest()
+
+
+def _finished(folder: Path, fingerprint: str, checkpoints: Checkpoints, settings: Train) -> dict[str, Any] | None:
+    """Counts of this very run where it is done and its checkpoints are intact, else None."""
+    if not (folder / RUN).exists():
+        return None
+    facts = files.read_json(folder / RUN)
+    same = facts["fingerprint"] == fingerprint and facts["epochs"] == checkpoints.digests(settings.epochs)
+    return facts["counts"] if same else None
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """The same bits each time on the same machine with the same number of threads."""
+    before = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    deterministic.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        deterministic.fill_uninitialized_memory = before[1]

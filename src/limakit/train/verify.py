@@ -1,0 +1,66 @@
+"""Is what we compute what the model means? Checked before the first step and after the last, logit by logit."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from limakit.errors import ModelError, TrainingError
+from limakit.train import attention, loss
+from limakit.train.batches import Document, concatenate, derive
+
+_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1}
+"""Largest difference of two logits, as a share of the largest logit, by the precision of the stored weights."""
+
+
+@torch.no_grad()
+def check_forward(model: Any) -> None:
+    """Compare two short documents side by side in one row with the model's own pass over each of them.
+
+    Raises ModelError where they differ: the family has an attention, positions or an output scale we do not know.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    texts = [[derive("check", length, place) % rows for place in range(length)] for length in (9, 14)]
+    training = model.training
+    model.eval()
+    ours = _ours(model, texts)
+    model.set_attn_implementation("eager")
+    own = _own(model, texts)
+    model.set_attn_implementation(attention.NAME)
+    model.train(training)
+    if _differ(ours, own) > _TOLERANCE[torch.float32]:
+        raise ModelError(f"{type(model).__name__} cannot be trained without padding: its logits would change")
+
+
+@torch.no_grad()
+def check_export(folder: Path, model: Any, document: Document, dtype: torch.dtype) -> float:
+    """Load a checkpoint as anybody would and compare its logits on a document with those of the model just trained.
+
+    Returns the largest difference as a share of the largest logit. Raises TrainingError where it is too large.
+    """
+    stored = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    stored = stored.to(next(model.parameters()).device)
+    model.eval()
+    difference = _differ(_ours(model, [document.ids]), _own(stored, [document.ids]))
+    if difference > _TOLERANCE[dtype]:
+        raise TrainingError(f"the checkpoint, loaded again, differs by {difference:.2g} of a logit", where=folder)
+    return difference
+
+
+def _ours(model: Any, texts: list[list[int]]) -> Tensor:
+    """Our logits of every position but the last of each text, (N, V)."""
+    documents = [Document("", "", ids, [True] * len(ids), 0) for ids in texts]
+    batch = concatenate(documents).to(next(model.parameters()).device)
+    return loss.head(model, loss.hidden(model, batch))
+
+
+def _own(model: Any, texts: list[list[int]]) -> Tensor:
+    """The same by the model's own forward pass."""
+    device = next(model.parameters()).device
+    return torch.cat([model(torch.tensor([ids], device=device), use_cache=False).logits[0, :-1] for ids in texts])
+
+
+def _differ(ours: Tensor, own: Tensor) -> float:
+    return ((ours - own).abs().max() / own.abs().max()).item()

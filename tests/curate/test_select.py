@@ -1,0 +1,174 @@
+"""Sampling, duplicates, hold-outs, and what is written."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limakit.curate.sample import Entry, choose, duplicates
+from limakit.curate.select import digest, select, split
+from limakit.curate.write import write
+from limakit.errors import InputError
+from limakit.recipe import Curate
+from limakit.records import Candidate, Example, Prompt, Provenance, Turn
+from limakit.sources.stackexchange.read import SiteCount
+from limakit.store import files
+from limakit.store.rejects import RejectLog
+from tests.sources.dumps import GOOD, answer, dump, harvest, question
+
+
+def entries(sizes: dict[str, int], group: str = "stem") -> list[Entry]:
+    return [
+        Entry(site=s, rank=-n, number=n, id=f"x/{s}/{n}", group=group, digest=f"{s}{n}".encode())
+        for s, size in sizes.items()
+        for n in range(size)
+    ]
+
+
+def test_quotas_are_met_and_sites_flattened_by_temperature() -> None:
+    sizes = {"big": 8000, "small": 1000}
+    flat = Counter(i.split("/")[1] for i in choose(entries(sizes), {"stem": 900}, 3.0, 1))
+    plain = Counter(i.split("/")[1] for i in choose(entries(sizes), {"stem": 900}, 1.0, 1))
+    assert sum(flat.values()) == sum(plain.values()) == 900
+    assert abs(flat["big"] / 900 - 2 / 3) < 0.06
+    assert abs(plain["big"] / 900 - 8 / 9) < 0.05
+
+
+def test_within_a_site_the_best_come_first_and_small_sites_run_dry() -> None:
+    taken = choose(entries({"a": 3, "b": 50}), {"stem": 20}, 3.0, 0)
+    by_site = {s: [int(i.rpartition("/")[2]) for i in taken if f"/{s}/" in i] for s in "ab"}
+    assert by_site["a"] == [2, 1, 0][: len(by_site["a"])]
+    assert by_site["b"] == list(range(49, 49 - len(by_site["b"]), -1))
+    assert len(choose(entries({"a": 3, "b": 50}), {"stem": 500, "none": 4}, 3.0, 0)) == 53
+
+
+@given(st.permutations(entries({"a": 4, "b": 7})), st.integers(0, 5))
+def test_the_choice_is_a_function_of_candidates_and_seed(shuffled: list[Entry], seed: int) -> None:
+    assert choose(shuffled, {"stem": 5}, 3.0, seed) == choose(entries({"a": 4, "b": 7}), {"stem": 5}, 3.0, seed)
+
+
+def test_duplicates_keep_the_highest_score() -> None:
+    one = Entry(site="a", rank=-10, number=1, id="one", group="g", digest=b"x")
+    two = Entry(site="b", rank=-12, number=1, id="two", group="g", digest=b"x")
+    assert duplicates([one, two]) == {"one": "two"}
+    assert digest("A  b\n") == digest("a B")
+
+
+def candidate(number: int, site: str = "coffee", group: str = "other", text: str | None = None) -> Candidate:
+    return Candidate(
+        id=f"stackexchange/{site}/{number}",
+        source="stackexchange",
+        group=group,
+        site=site,
+        prompts=(f"Title {number}", f"Description {number}"),
+        replies=(Turn(role="assistant", content=text or f"Reply {number}"),),
+        score=number,
+        provenance=(
+            Provenance(source="stackexchange", site=site, id=str(number), title="A [b] <c>", url="https://x/a/1",
+                       licence="CC BY-SA 3.0", author="An*n"),
+        ),
+    )  # fmt: skip
+
+
+def test_selection_accounts_for_every_candidate(tmp_path: Path) -> None:
+    pool = [candidate(n) for n in range(1, 9)] + [
+        candidate(20, text="Reply 3"),
+        candidate(1, "avp.meta", "meta", "Of its own"),
+    ]
+    files.write_jsonl(tmp_path / "c.jsonl", pool)
+    with RejectLog(tmp_path / "r.parquet") as log:
+        got = select([tmp_path / "c.jsonl"], Curate(quotas={"other": 5}), seed=0, rejects=log)
+    assert [p.score for p in got.picks] == [5, 6, 7, 8, 20]
+    assert got.rejected == {"coffee": {"duplicate": 1, "not_selected": 3}, "avp.meta": {"no_quota": 1}}
+    rows = pq.read_table(tmp_path / "r.parquet").to_pylist()
+    assert len(rows) + len(got.picks) == len(pool)
+    assert {"id": "stackexchange/coffee/3", "source": "stackexchange", "site": "coffee", "rule": "duplicate",
+            "detail": "stackexchange/coffee/20", "score": 3} in rows  # fmt: skip
+
+
+def test_hold_outs_are_prompts_with_references_and_nothing_is_in_two_splits() -> None:
+    picks = [candidate(n) for n in range(30)]
+    got = split(picks, Curate(hold_out_dev=4, hold_out_test=6), seed=3)
+    assert (len(got.train), len(got.dev), len(got.test)) == (20, 4, 6)
+    ids = [item.id for item in (*got.train, *got.dev, *got.test)]
+    assert len(set(ids)) == 30
+    assert all(p.reference and p.messages[-1].role == "user" for p in got.dev)
+    assert [e.id for e in got.train] == [p.id for p in picks if p.id in {e.id for e in got.train}]
+    kinds = Counter(e.messages[0].content.split()[0] for e in got.train)
+    assert min(kinds["Title"], kinds["Description"]) > 0
+    assert split(picks, Curate(hold_out_dev=4, hold_out_test=6), seed=3) == got
+    assert split(picks, Curate(hold_out_dev=4, hold_out_test=6), seed=4) != got
+    same = split(picks[5:], Curate(), seed=3)
+    prompts = {e.id: e.messages[0] for e in split(picks, Curate(), seed=3).train}
+    assert all(prompts[e.id] == e.messages[0] for e in same.train)
+
+
+def study(out: Path, workers: int = 1, split_bytes: int = 1 << 20) -> dict[str, int]:
+    """Sources to outputs, as the pipeline does it."""
+    folder = out.parent / "in"
+    if not folder.exists():
+        for site in ("coffee", "math", "meta.math.stackexchange.com"):
+            rows = [
+                r
+                for n in range(1, 30, 2)
+                for r in (question(n), answer(n + 1, n, 5 + n, f"<p>{len(site)} {n}</p>{GOOD}"))
+            ]
+            dump(folder / site, [*rows, "<junk/>"])
+    settings = Curate(quotas={"other": 4, "stem": 20}, hold_out_dev=2, hold_out_test=3)
+    got, _, _ = harvest(folder, out / "scratch", workers=workers, split_bytes=split_bytes)
+    with RejectLog(out / "rejects.parquet") as log:
+        chosen = select([got.candidates], settings, seed=0, rejects=log)
+    given = Prompt(id="given", messages=(Turn(role="user", content="Hello?"),))
+    return write(
+        out,
+        split(chosen.picks, settings, seed=0),
+        test=[given],
+        sites=got.sites,
+        rejected=chosen.rejected,
+        quarantine=got.quarantine,
+        settings=settings,
+    )
+
+
+def test_outputs_and_their_sums(tmp_path: Path) -> None:
+    counts = study(tmp_path / "a")
+    assert counts == {
+        "rows": 93, "answers": 45, "rejected": 45 - 17, "quarantined": 3, "train": 12, "dev": 2, "test": 4,
+    }  # fmt: skip
+    told = json.loads((tmp_path / "a" / "funnel.json").read_text())
+    total = told["total"]
+    assert total["rows"] == total["quarantined"] + total["others"] + total["questions"] + total["answers"]
+    assert total["answers"] == total["rejected"] + total["kept"]
+    assert [s["rule"] for s in total["steps"] if s["taken"]] == ["score", "no_quota", "not_selected"]
+    assert told["quarantine"][0]["file"] == "coffee/Posts.xml"
+    train = files.read_jsonl(tmp_path / "a" / "train.jsonl", Example)
+    text = (tmp_path / "a" / "ATTRIBUTION.md").read_text()
+    assert all(f"`{e.id}`" in text for e in train)
+    assert "CC BY-SA 3.0" in text
+    assert "| train | 12 |" in (tmp_path / "a" / "card.md").read_text()
+    assert files.read_jsonl(tmp_path / "a" / "test.jsonl", Prompt)[-1].id == "given"
+
+
+def test_outputs_are_the_same_bytes_for_any_workers_and_splits(tmp_path: Path) -> None:
+    study(tmp_path / "a")
+    study(tmp_path / "b", workers=2, split_bytes=3000)
+    names = sorted(p.name for p in (tmp_path / "a").iterdir() if p.is_file())
+    assert len(names) == 7
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_titles_and_names_cannot_break_the_attribution(tmp_path: Path) -> None:
+    splits = split([candidate(1)], Curate(), seed=0)
+    count = SiteCount(site="coffee", group="other", questions=1, answers=1, candidates=1)
+    write(tmp_path, splits, sites=[count], rejected={}, quarantine=[], settings=Curate())
+    assert r"[A \[b\] \<c\>](<https://x/a/1>)" in (tmp_path / "ATTRIBUTION.md").read_text()
+    with pytest.raises(RuntimeError, match="add up"):
+        write(tmp_path, splits, sites=[count], rejected={"coffee": {"duplicate": 1}}, quarantine=[], settings=Curate())
+    same = Prompt(id="stackexchange/coffee/1", messages=(Turn(role="user", content="x"),))
+    with pytest.raises(InputError, match="occurs 2 times"):
+        write(tmp_path, splits, dev=[same], sites=[count], rejected={}, quarantine=[], settings=Curate())

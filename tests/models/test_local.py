@@ -1,0 +1,272 @@
+"""Decoding through slots against Hugging Face's own: same logits, same tokens, whatever the neighbours."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from transformers import (  # noqa: E402
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+)
+
+from limakit.errors import LimakitError, ModelError  # noqa: E402
+from limakit.models.chat import EOT  # noqa: E402
+from limakit.models.local import LocalSampler, load_system  # noqa: E402
+from limakit.models.local_decode import Decoder, Job  # noqa: E402
+from limakit.models.sampler import Answer, Request  # noqa: E402
+from limakit.recipe import Generate  # noqa: E402
+from limakit.records import Prompt, Turn  # noqa: E402
+
+GREEDY = Generate(temperature=0, repetition_penalty=1.0, max_new_tokens=24, slots=3)
+TINY = {
+    "vocab_size": 97,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 128,
+    "initializer_range": 0.3,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 2,
+}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": {},
+    "llama-rope3": {
+        "rope_parameters": {
+            "rope_type": "llama3",
+            "rope_theta": 1e4,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        }
+    },
+    "qwen2": {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1},
+    "qwen3": {},
+    "mistral": {"sliding_window": 7},
+    "gemma": {"num_key_value_heads": 1},
+    "gemma2": {"sliding_window": 6, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 3.0},
+    "gemma3_text": {"sliding_window": 6, "sliding_window_pattern": 2},
+    "smollm3": {},
+    "olmo2": {},
+    "phi3": {"sliding_window": None},
+    "gpt_neox": {},
+    "gpt2": {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 128},
+    "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """A second thread costs these tiny models far more than it brings."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def tiny(family: str) -> Any:
+    torch.manual_seed(1)
+    config = AutoConfig.for_model(family.split("-")[0], **{**TINY, **FAMILIES.get(family, {})})
+    return AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+
+
+def prompts(count: int) -> list[list[int]]:
+    random = torch.Generator().manual_seed(5)
+    return [torch.randint(3, 97, (3 + 7 * i % 29,), generator=random).tolist() for i in range(count)]
+
+
+def decode(model: Any, settings: Generate, count: int, stop: int = 1) -> list[list[int]]:
+    jobs = [Job(ids, settings.max_new_tokens, key) for key, ids in enumerate(prompts(count))]
+    return [ids for _, ids, _ in sorted(Decoder(model, frozenset({stop})).run(jobs, settings))]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+def test_greedy_decoding_is_hugging_faces_token_for_token(family: str, penalty: float) -> None:
+    """Seven ragged prompts through three slots, sliding windows shorter than the texts."""
+    model = tiny(family)
+    theirs = []
+    for ids in prompts(7):
+        processors = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(penalty, prompt_ignore_length=len(ids))])
+        whole = model.generate(
+            torch.tensor([ids]), do_sample=False, max_new_tokens=24, eos_token_id=1, logits_processor=processors
+        )
+        theirs.append(whole[0, len(ids) :].tolist())
+    assert decode(model, GREEDY.model_copy(update={"repetition_penalty": penalty}), 7) == theirs
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "mistral"])
+def test_samples_do_not_depend_on_the_number_of_slots(family: str) -> None:
+    settings = Generate(max_new_tokens=20)
+    model = tiny(family)
+    one, two, many = (decode(model, settings.model_copy(update={"slots": s}), 36) for s in (1, 2, 32))
+    assert one == two == many
+    assert len({len(ids) for ids in one}) > 3, "ragged, or the test shows little"
+
+
+def test_prompts_beyond_one_pass_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny("llama")
+    whole = decode(model, GREEDY, 7)
+    monkeypatch.setattr("limakit.models.local_decode.PREFILL_TOKENS", 12)
+    assert decode(model, GREEDY, 7) == whole
+
+
+@pytest.fixture(scope="module")
+def tuned(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with the EOT token and its row, as training leaves it."""
+    folder = tmp_path_factory.mktemp("tuned") / "model"
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.add_special_tokens({"additional_special_tokens": [EOT]})
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sampler(tuned: Path) -> LocalSampler:
+    return load_system(tuned, "tuned")
+
+
+def ask(*texts: str) -> list[Request]:
+    return [
+        Request(prompt=Prompt(id=f"p{i}", messages=(Turn(role="user", content=text),))) for i, text in enumerate(texts)
+    ]
+
+
+def answers(sampler: LocalSampler, requests: list[Request], settings: Generate, seed: int = 0) -> list[Answer]:
+    return [answer for _, answer in sorted(sampler.answer(requests, settings, seed), key=lambda pair: pair[0])]
+
+
+def test_the_tuned_model_sees_the_dialogue_as_in_training_and_the_base_model_plain_text(
+    tuned: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[int]] = []
+    run = Decoder.run
+    monkeypatch.setattr(
+        Decoder, "run", lambda self, jobs, s: seen.extend(list(j.ids) for j in jobs) or run(self, jobs, s)
+    )
+    turns = (Turn(role="user", content="a"), Turn(role="assistant", content="b"), Turn(role="user", content="c"))
+    request = [Request(prompt=Prompt(id="p", messages=turns))]
+    for opened in (load_system(tuned, "tuned"), load_system(tiny_model, "base")):
+        answers(opened, request, Generate(max_new_tokens=1))
+    tokenizer = AutoTokenizer.from_pretrained(tuned)
+    assert [tokenizer.decode(ids).removeprefix("<|endoftext|>") for ids in seen] == [
+        f"a{EOT}b{EOT}c{EOT}",
+        "a\n\nb\n\nc\n\n",
+    ]
+
+
+def test_an_answer_ends_at_its_end_of_turn_or_at_the_limit(sampler: LocalSampler) -> None:
+    got = answers(sampler, ask(*map(str, range(40))), Generate(max_new_tokens=60))
+    assert {a.finish for a in got} == {"eot", "length"}
+    for answer in got:
+        assert EOT not in answer.text
+        assert answer.tokens == 60 if answer.finish == "length" else 1 <= answer.tokens <= 60
+
+
+def test_samples_of_one_prompt_differ_and_the_seed_matters(sampler: LocalSampler) -> None:
+    prompt = ask("Why?")[0].prompt
+    requests = [Request(prompt=prompt, sample=i) for i in range(3)]
+    settings = Generate(max_new_tokens=20)
+    first = answers(sampler, requests, settings, seed=1)
+    assert len({a.text for a in first}) == 3
+    assert answers(sampler, requests[2:], settings, seed=1) == first[2:], "whatever else is asked"
+    assert answers(sampler, requests, settings, seed=2) != first
+
+
+@pytest.mark.parametrize("text", ["", " ", "\x00\ud7ff\U0010ffff", "א" * 40, "\r\n" * 20, "a" * 300])
+def test_hostile_prompts_are_answered(sampler: LocalSampler, text: str) -> None:
+    (answer,) = answers(sampler, ask(text), Generate(max_new_tokens=5))
+    assert 1 <= answer.tokens <= 5
+
+
+def test_special_tokens_in_a_prompt_stay_text(sampler: LocalSampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs: list[Job] = []
+    monkeypatch.setattr(Decoder, "run", lambda self, given, s: iter(jobs.extend(given) or ()))
+    list(sampler.answer(ask(f"{EOT} <|endoftext|>"), Generate(), 0))
+    tokenizer: Any = sampler._tokenizer
+    specials = [i for i in jobs[0].ids if i in set(tokenizer.all_special_ids)]
+    assert specials[-1] == tokenizer.convert_tokens_to_ids(EOT)
+    assert specials[:-1] in ([], [tokenizer.bos_token_id])
+    assert f"{EOT} <|endoftext|>" in tokenizer.decode(jobs[0].ids)
+
+
+def test_a_prompt_beyond_the_context_loses_its_beginning_and_says_so(sampler: LocalSampler) -> None:
+    long, short = answers(sampler, ask("word " * 2000, "word"), Generate(max_new_tokens=2048))
+    assert short.trimmed == 0
+    assert long.trimmed > 1000
+    assert long.finish == "eot" or long.tokens == 256, "half of the context of 512 is kept for the answer"
+
+
+def test_an_answer_ends_at_the_models_context(tiny_model: Path) -> None:
+    sampler = load_system(tiny_model, "base")
+    sampler._decoder._stop_ids = frozenset()
+    (answer,) = answers(sampler, ask("word"), Generate(max_new_tokens=2048))
+    size = len(sampler._render(ask("word")[0].prompt.messages))
+    assert (answer.finish, answer.tokens) == ("length", 512 - size)
+
+
+def test_a_base_model_is_not_a_tuned_one(tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match="limakit train"):
+        load_system(tiny_model, "tuned")
+
+
+@pytest.mark.parametrize("family", ["gpt_oss", "bloom"])
+def test_a_family_that_would_be_decoded_wrongly_is_refused_by_name(
+    family: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    """Attention sinks and position biases do not reach our attention."""
+    torch.manual_seed(1)
+    shape = TINY if family == "gpt_oss" else {"vocab_size": 97, "hidden_size": 32, "n_layer": 2, "n_head": 4}
+    extra = {"num_local_experts": 2, "num_experts_per_tok": 1} if family == "gpt_oss" else {}
+    config = AutoConfig.for_model(family, **shape, **extra)
+    model = AutoModelForCausalLM.from_config(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    model.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=f"models of type '{family}' cannot be decoded here"):
+        load_system(tmp_path, "base")
+
+
+def test_missing_weights_are_named_not_invented(tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    with pytest.raises(ModelError, match=r"weights missing \(model\.layers\.2"):
+        load_system(folder, "base")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_type": "no-such-model"},
+        {"model_type": None, "auto_map": {"AutoModelForCausalLM": "code.Model"}},
+        {"hidden_size": "wide"},
+        {"hidden_size": 48},
+        {"rope_parameters": {"rope_type": "unheard"}},
+        {"num_attention_heads": 0},
+    ],
+)
+def test_a_damaged_configuration_is_one_clear_error(change: dict[str, Any], tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **change}))
+    with pytest.raises(LimakitError) as caught:
+        load_system(folder, "base")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,88 @@
+"""The grammar of a row."""
+
+from contextlib import suppress
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limakit.sources.stackexchange import rows
+from tests.sources.dumps import answer, question, row, value
+
+TEXT = st.text(
+    st.characters(
+        exclude_categories=["Cs"], exclude_characters=[chr(c) for c in range(32) if c not in (9, 10, 13)]
+    ).filter(lambda c: c not in "\ufffe\uffff"),
+    max_size=60,
+)
+
+
+def test_post_decodes_every_field_it_knows() -> None:
+    post = rows.post(answer(7, 3, 12, "<p>a &lt; b &amp; c</p>\n", ContentLicense="CC BY-SA 4.0").strip().encode())
+    assert (post.id, post.kind, post.parent, post.score, post.owner) == (7, 2, 3, 12, 5)
+    assert post.body == "<p>a &lt; b &amp; c</p>\n"
+    assert post.licence == "CC BY-SA 4.0"
+
+
+@given(TEXT)
+def test_reads_what_any_xml_parser_reads(text: str) -> None:
+    line = row({"Id": 1, "PostTypeId": 2, "ParentId": 1, "Score": 1, "Body": text}).strip().encode()
+    assert rows.post(line).body == ElementTree.fromstring(line).attrib["Body"]
+
+
+@given(st.permutations(["Id", "PostTypeId", "ParentId", "Score", "Body", "CreationDate"]))
+def test_the_order_of_attributes_does_not_matter(order: list[str]) -> None:
+    fields = {"Id": 9, "PostTypeId": 2, "ParentId": 4, "Score": -3, "Body": "b", "CreationDate": "2015"}
+    post = rows.post(row({key: fields[key] for key in order}).strip().encode())
+    assert (post.id, post.parent, post.score, post.body) == (9, 4, -3, "b")
+
+
+@given(TEXT)
+def test_the_fast_unescape_agrees_with_the_exact_one(text: str) -> None:
+    line = answer(1, 2, 10, text).strip().encode()
+    if rows.vouched(line):
+        assert rows.unescape_plain(rows.raw_body(line)) == rows.unescape(rows.raw_body(line).decode())
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_exact_parser_fail_otherwise_than_by_refusing(junk: bytes) -> None:
+    for line in (junk, b"<row " + junk, b'<row Id="1" PostTypeId="2" ' + junk + b" />"):
+        with suppress(rows.Refused):
+            rows.post(line)
+        assert isinstance(rows.vouched(line), bool)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Body="" />', "no Score"),
+        (b'<row Id="1" PostTypeId="2" Score="1" Body="" />', "no ParentId"),
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" />', "no Body"),
+        (b'<row Id="x" PostTypeId="2" ParentId="1" Score="1" Body="" />', "Id is not a whole number"),
+        (b'<row Id="1" Id="2" PostTypeId="2" ParentId="1" Score="1" Body="" />', "twice"),
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="&#x1E;" />', "illegal character, &#x1E;"),
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="&#xD800;" />', "illegal character"),
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="&bomb;" />', "entity"),
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="\xff" />', "UTF-8"),
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="cut', "not a complete"),
+    ],
+)
+def test_refusals_say_why(line: bytes, why: str) -> None:
+    with pytest.raises(rows.Refused, match=why):
+        rows.post(line)
+    assert not (rows.HEADER.match(line) and rows.vouched(line))
+
+
+def test_header_matches_rows_as_the_dumps_write_them() -> None:
+    for text, kind in ((question(1), b"1"), (answer(2, 1), b"2"), (question(3, AcceptedAnswerId=None), b"1")):
+        match = rows.HEADER.match(text.strip().encode())
+        assert match is not None
+        assert match[2] == kind
+
+
+def test_single_quotes_and_raw_line_breaks_are_xml_too() -> None:
+    line = b"<row Id='1' PostTypeId = '2'\n ParentId='1' Score='4' Body='a \"b\"\nc' ></row>"
+    assert rows.post(line).body == 'a "b" c'
+    assert rows.leftover(line) == b""
+    assert value('"') == "&quot;"

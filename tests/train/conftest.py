@@ -1,0 +1,9 @@
+"""One thread: models this small lose far more to waiting for a second one than they win."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
