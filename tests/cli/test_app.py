@@ -95,7 +95,8 @@ def test_bad_sources_leave_the_study_untouched(tmp_path: Path, source: str, says
 
 def test_missing_base_model(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(
-        '[base]\nmodel = "./no-model"\n[[sources]]\nkind="stackexchange"\npath="embedded"\n'
+        '[base]\nmodel = "./no-model"\n[[sources]]\nkind = "stackexchange"\npath = "embedded"\n'
+        '[curate]\ntest_prompts = "embedded"\n'
     )
     done = limakit("curate", tmp_path)
     assert done.returncode == 0, done.stderr

@@ -3,14 +3,13 @@
 import signal
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from limakit.engine import silent
-from limakit.generate.run import PARTS, TURNS, respond
+from limakit.generate.run import PARTS, RESPONSES, TURNS, respond
 from limakit.models.sampler import Answer, Request, ScriptedSampler
 from limakit.recipe import Generate
 from limakit.records import Prompt, Response, Turn
@@ -47,7 +46,7 @@ def run(sampler: ScriptedSampler, folder: Path) -> dict:
 
 def test_responses_come_in_the_order_of_prompts_and_samples(tmp_path: Path) -> None:
     run(Counting(), tmp_path)
-    got = read_jsonl(tmp_path / "tuned.jsonl", Response)
+    got = read_jsonl(tmp_path / RESPONSES, Response)
     assert [(r.prompt_id, r.sample) for r in got] == [(p.id, s) for p in PROMPTS for s in (0, 1)]
     assert {r.system for r in got} == {"tuned"}
 
@@ -79,7 +78,7 @@ def test_trimmed_prompts_are_counted(tmp_path: Path) -> None:
 
 def test_no_prompts_make_an_empty_file(tmp_path: Path) -> None:
     counts = respond(Counting(), [], "tuned", SETTINGS, 0, tmp_path, silent)
-    assert (tmp_path / "tuned.jsonl").read_bytes() == b""
+    assert (tmp_path / RESPONSES).read_bytes() == b""
     assert (counts["responses"], counts["stop_rate"], counts["mean_tokens"]) == (0, None, None)
 
 
@@ -88,11 +87,11 @@ def test_a_rerun_redoes_only_unfinished_blocks_and_ends_in_the_same_bytes(dies: 
     run(Counting(), tmp_path / "whole")
     with pytest.raises(Interrupted):
         run(Counting(dies), tmp_path / "killed")
-    assert not (tmp_path / "killed" / "tuned.jsonl").exists()
+    assert not (tmp_path / "killed" / RESPONSES).exists()
     again = Counting()
     run(again, tmp_path / "killed")
     assert again.answered == 22 - dies // BLOCK * BLOCK
-    assert (tmp_path / "killed" / "tuned.jsonl").read_bytes() == (tmp_path / "whole" / "tuned.jsonl").read_bytes()
+    assert (tmp_path / "killed" / RESPONSES).read_bytes() == (tmp_path / "whole" / RESPONSES).read_bytes()
 
 
 def test_a_system_already_answered_is_not_asked_again(tmp_path: Path) -> None:
@@ -117,42 +116,34 @@ def test_progress_is_told_at_every_answer(tmp_path: Path) -> None:
     assert {done for done, _ in told} == set(range(1, 23))
 
 
-def test_kill_9_anywhere_ends_in_the_same_bytes(tiny_model: Path, tmp_path: Path) -> None:
-    """A real model in a process of its own, killed while it answers block 0 and block 1."""
+def tell(what: str, done: float, total: float, unit: str, note: str = "") -> None:
+    """Progress on standard output, for a process that is watched."""
+    sys.stdout.write(f"{done}\n")
+    sys.stdout.flush()
+
+
+def answer_with(model: Path, folder: Path) -> None:
+    """20 prompts in three blocks by a real model; also run in a process of its own."""
+    from limakit.models.local import load_system
+
+    prompts = [Prompt(id=f"p{i}", messages=(Turn(role="user", content="word " * i),)) for i in range(20)]
+    respond(load_system(model, "base"), prompts, "base", Generate(slots=2, max_new_tokens=12), 3, folder, tell)
+
+
+def test_kill_9_ends_in_the_same_bytes(tiny_model: Path, tmp_path: Path) -> None:
+    """Killed while it answers the second block: the first is kept, the others are made again."""
     pytest.importorskip("torch")
-    script = tmp_path / "answer.py"
-    script.write_text(
-        textwrap.dedent(
-            """
-            import sys
-            from pathlib import Path
-            from limakit.generate.run import respond
-            from limakit.models.local import load_system
-            from limakit.recipe import Generate
-            from limakit.records import Prompt, Turn
-
-            prompts = [Prompt(id=f"p{i}", messages=(Turn(role="user", content="word " * i),)) for i in range(20)]
-            respond(load_system(Path(sys.argv[1]), "base"), prompts, "base", Generate(slots=2, max_new_tokens=12), 3,
-                    Path(sys.argv[2]), lambda what, done, total, unit, note="": print(done, flush=True))
-            """
-        )
-    )
-
-    def start(folder: Path) -> subprocess.Popen[str]:
-        command = [sys.executable, str(script), str(tiny_model), str(folder)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    whole = start(tmp_path / "whole")
-    assert whole.communicate()[0].split()[-1] == "20"
-    for at in ("5", "11"):
-        process = start(tmp_path / "killed")
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip() == at:
-                process.send_signal(signal.SIGKILL)
-                break
-        process.wait()
-        process.stdout.close()
-    assert (tmp_path / "killed" / PARTS / "base" / "00000.jsonl").exists()
-    start(tmp_path / "killed").communicate()
-    assert (tmp_path / "killed" / "base.jsonl").read_bytes() == (tmp_path / "whole" / "base.jsonl").read_bytes()
+    code = "from tests.generate.test_run import *; answer_with(Path(sys.argv[1]), Path(sys.argv[2]))"
+    command = [sys.executable, "-c", code, str(tiny_model), str(tmp_path / "killed")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() == "11":
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    assert (tmp_path / "killed" / PARTS / "00000.jsonl").exists()
+    answer_with(tiny_model, tmp_path / "killed")
+    answer_with(tiny_model, tmp_path / "whole")
+    assert (tmp_path / "killed" / RESPONSES).read_bytes() == (tmp_path / "whole" / RESPONSES).read_bytes()

@@ -111,8 +111,7 @@ def test_leftover_temporary_files_are_not_published(study: Study) -> None:
 
 def test_second_process_is_told(study: Study) -> None:
     with study.lock():
-        other = open(study.root / ".lock", "a+b")
-        with pytest.raises(BlockingIOError):
+        with open(study.root / ".lock", "a+b") as other, pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with pytest.raises(StudyError, match="another limakit"), study.lock():
             pass

@@ -16,6 +16,7 @@ from limakit.recipe import Generate
 from limakit.records import Prompt, Response
 from limakit.store import files
 
+RESPONSES = "responses.jsonl"
 PARTS = "parts"
 """Scratch folder of finished blocks beside the results; not to be published."""
 TURNS = 4
@@ -39,23 +40,23 @@ def respond(
     folder: Path,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Write `<system>.jsonl`, the system's responses in the order of the prompts and their samples.
+    """Write `responses.jsonl`, the system's responses in the order of the prompts and their samples.
 
-    `folder` is the stage's work folder: finished blocks lie in its subfolder `PARTS` (the caller discards it once every
-    system is done) and are trusted, so it must belong to exactly these prompts, settings and model. Returns the counts
-    of `count`. Raises what the sampler raises; finished blocks stay.
+    `folder` is the stage's work folder: finished blocks lie in its subfolder `PARTS`, which the caller discards at the
+    end, and are trusted, so it must belong to exactly these prompts, settings and model. Returns the counts of `count`.
+    Raises what the sampler raises; finished blocks stay.
     """
     requests = [Request(prompt=p, sample=s) for p in prompts for s in range(settings.samples)]
     size = TURNS * settings.slots
     parts: list[Part] = []
     for number, start in enumerate(range(0, len(requests), size)):
         block = requests[start : start + size]
-        path = folder / PARTS / system / f"{number:05d}.jsonl"
+        path = folder / PARTS / f"{number:05d}.jsonl"
         if not path.exists():
             files.write_jsonl(path, _answer(sampler, block, system, settings, seed, progress, start, len(requests)))
         parts += files.read_jsonl(path, Part)
         progress(f"answers of {system}", len(parts), len(requests), "answers", _note(parts))
-    files.write_jsonl(folder / f"{system}.jsonl", [part.response for part in parts])
+    files.write_jsonl(folder / RESPONSES, [part.response for part in parts])
     return count(parts)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from limakit.engine import Progress
-from limakit.errors import RecipeError
+from limakit.errors import RecipeError, StudyError
 from limakit.pipeline.outcome import Outcome, model_files, need, published, unchanged
 from limakit.records import Example, Prompt
 from limakit.store.files import read_jsonl
@@ -50,6 +50,12 @@ def _generate(study: Study, system: Literal["tuned", "base"], progress: Progress
 
     recipe = study.recipe
     prompts = need(study, "curate", "test.jsonl")
+    if not prompts.stat().st_size:
+        raise StudyError(
+            "there are no test prompts",
+            where=prompts,
+            fix="Set curate.hold_out_test or curate.test_prompts in recipe.toml, then: limakit run " + str(study.root),
+        )
     model = _checkpoint(study) if system == "tuned" else resolve_base(recipe.base, study.root)
     work = study.begin(
         f"generate/{system}",
@@ -62,7 +68,7 @@ def _generate(study: Study, system: Literal["tuned", "base"], progress: Progress
     )
     if work.done:
         return unchanged(work)
-    from limakit.generate.run import respond
+    from limakit.generate.run import PARTS, respond
     from limakit.models.local import load_system
 
     counts = respond(
@@ -74,6 +80,7 @@ def _generate(study: Study, system: Literal["tuned", "base"], progress: Progress
         folder=work.folder,
         progress=progress,
     )
+    work.discard(PARTS)
     return published(work, counts)
 
 
