@@ -74,7 +74,20 @@ def study(n: int = 30, evil: str = "") -> Inputs:
         verdicts=verdicts,
         responses=responses,
         examples=[example],
-        funnel={"read": 990, "kept": 60, "rejected": 930, "quarantined": 0, "steps": steps, "sites": {}},
+        funnel={
+            "total": {
+                "rows": 1500,
+                "questions": 500,
+                "others": 10,
+                "answers": 990,
+                "kept": 60,
+                "rejected": 930,
+                "quarantined": 0,
+                "steps": steps,
+            },
+            "sites": {},
+            "quarantine": [],
+        },
         metrics=metrics,
         run={"counts": {"parameters": 2912345, f"x{evil}": evil}, "device": f"cpu{evil}", "epochs": {"1": "ab"}},
         manifests={f"curate{evil}": {"fingerprint": f"ab{evil}", "counts": {}, "versions": {f"python{evil}": "3.11"}}},
@@ -153,7 +166,7 @@ def test_figures_stand_alone_and_have_text_alternatives(report: Report) -> None:
         assert len(description.text or "") > 20
         assert "date" not in svg
         assert svg.strip() in report.html
-    assert "990 read" in report.figures["funnel"]
+    assert "990 answers" in report.figures["funnel"]
 
 
 def test_same_study_same_bytes(report: Report) -> None:

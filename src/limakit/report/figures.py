@@ -87,21 +87,21 @@ def _outcome(axes: Axes, place: int, row: Mapping[str, Any]) -> None:
 
 
 def funnel_bars(funnel: Mapping[str, Any], *, name: str) -> str:
-    """What was read, and what every rule left of it."""
-    rows = [("read", "", funnel["read"])]
-    rows += [(visible(step["rule"]), f"−{step['taken']:,}", step["left"]) for step in funnel["steps"]]
+    """The answers that were read, and what every rule that took any left of them."""
+    rows = [("answers read", "", funnel["answers"])]
+    rows += [(visible(step["rule"]), f"−{step['taken']:,}", step["left"]) for step in funnel["steps"] if step["taken"]]
     with _look():
         figure = Figure(figsize=(WIDTH, 0.1 + 0.36 * len(rows)))
         axes = figure.add_axes((0.005, 0.01, 0.99, 0.98))
         axes.set(xlim=(0, 100), ylim=(len(rows), 0))
         axes.axis("off")
-        most = max(1, funnel["read"])
+        most = max(1, funnel["answers"])
         for place, (rule, taken, left) in enumerate(rows):
             axes.text(0, place + 0.3, rule, va="center", ha="left")
             axes.text(80, place + 0.3, taken, va="center", ha="right")
             axes.text(100, place + 0.3, f"{left:,}", va="center", ha="right", fontweight="bold")
             axes.barh(place + 0.72, 100 * left / most, height=0.26, color=BLUE)
-        described = f"{funnel['read']:,} read. " + " ".join(
+        described = f"{funnel['answers']:,} answers read. " + " ".join(
             f"{visible(step['rule'])} took {step['taken']:,} and left {step['left']:,}." for step in funnel["steps"]
         )
         return to_svg(figure, name=name, title="What the rules left", description=described)

@@ -24,7 +24,7 @@ class Inputs:
     examples: Sequence[Example] = ()
     """What was trained on, for licences and authors."""
     funnel: Mapping[str, Any] | None = None
-    """curate/funnel.json: read, kept, rejected, quarantined, steps, sites."""
+    """curate/funnel.json: `total` and `sites` with rows, answers, steps, kept, rejected and so on."""
     metrics: Sequence[Mapping[str, Any]] = ()
     """Lines of train/<run>/metrics.jsonl: epoch, step, loss, lr and, where it was measured, dev_loss."""
     run: Mapping[str, Any] | None = None

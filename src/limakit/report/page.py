@@ -63,8 +63,8 @@ def draw(values: Mapping[str, Any], inputs: Inputs) -> dict[str, str]:
         if any(row.get("win_rate") for row in judge["against"]):
             name = f"outcome-{number}"
             figures[name] = outcome_bars(judge["against"], inputs.recipe.report.confidence, name=name)
-    if inputs.funnel is not None and inputs.funnel.get("steps"):
-        figures["funnel"] = funnel_bars(inputs.funnel, name="funnel")
+    if inputs.funnel is not None:
+        figures["funnel"] = funnel_bars(inputs.funnel["total"], name="funnel")
     if any(line.get("loss") is not None for line in inputs.metrics):
         figures["loss"] = loss_curve(inputs.metrics, values["training"]["epochs"], name="loss")
     return figures
