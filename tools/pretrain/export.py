@@ -1,0 +1,136 @@
+"""From trained weights to the published folder: Hugging Face files, held-out loss, samples and a model card."""
+
+import copy
+import math
+import shutil
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from corpus import END, SUBSETS, documents, encode
+from tokenizers import Tokenizer
+from torch.nn import functional as F
+from training import Report
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+HELD_OUT_TOKENS = 200_000
+WINDOW = 1024
+PROMPTS = ("The city of", "In order to learn a new language, you should", "A function is")
+CARD = Path(__file__).parent / "card.md"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How well a model predicts one subset's held-out documents."""
+
+    subset: str
+    tokens: int
+    nats_per_token: float
+    bits_per_byte: float
+
+
+def export(model: LlamaForCausalLM, tokenizer: Tokenizer, report: Report, corpus: Path, out: Path) -> list[Measurement]:
+    """Write the folder beside its destination, measure what was written, add the card, and put the files in place."""
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    write_weights(model, partial)
+    write_tokenizer(tokenizer, model.config.max_position_embeddings, partial)
+    # Everything reported is measured on the files as a user would load them.
+    loaded = AutoModelForCausalLM.from_pretrained(partial, dtype=torch.float32).eval()
+    measurements = [measure(loaded, tokenizer, corpus, subset) for subset in SUBSETS]
+    (partial / "README.md").write_text(card(loaded, report, measurements, samples(partial)), encoding="utf-8")
+    out.mkdir(parents=True, exist_ok=True)
+    for file in partial.iterdir():
+        file.chmod(0o644)
+        file.replace(out / file.name)
+    partial.rmdir()
+    return measurements
+
+
+def write_weights(model: LlamaForCausalLM, folder: Path) -> None:
+    """Save in bfloat16, half the size of float32; refuse weights that are not numbers."""
+    if not all(weight.isfinite().all() for weight in model.parameters()):
+        raise FloatingPointError("training diverged: the weights are not finite")
+    copy.deepcopy(model).bfloat16().save_pretrained(folder)
+
+
+def write_tokenizer(tokenizer: Tokenizer, positions: int, folder: Path) -> None:
+    """Save the tokenizer so that AutoTokenizer loads it, adding nothing to a text and tidying nothing away."""
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=END,
+        eos_token=END,
+        model_max_length=positions,
+        clean_up_tokenization_spaces=False,
+    ).save_pretrained(folder)
+
+
+@torch.inference_mode()
+def measure(model: PreTrainedModel, tokenizer: Tokenizer, corpus: Path, subset: str) -> Measurement:
+    """Score a subset's first held-out tokens in windows, each once; end tokens cost bits but add no bytes."""
+    stream = (token for ids in encode(documents(corpus, subset, held_out=True), tokenizer) for token in ids.tolist())
+    ids = list(islice(stream, HELD_OUT_TOKENS))
+    tokens = torch.tensor([tokenizer.get_vocab()[END], *ids])
+    nats = 0.0
+    for start in range(0, len(ids), WINDOW):
+        window = tokens[start : start + WINDOW + 1]
+        logits_TV = model(window[None, :-1]).logits[0]
+        nats += F.cross_entropy(logits_TV, window[1:], reduction="sum").item()
+    text_bytes = len(tokenizer.decode(ids, skip_special_tokens=True).encode())
+    return Measurement(subset, len(ids), nats / len(ids), nats / math.log(2) / text_bytes)
+
+
+def samples(folder: Path) -> list[tuple[str, str]]:
+    """Continue each prompt once, at a moderate temperature and a fixed seed."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    continued = []
+    for prompt in PROMPTS:
+        torch.manual_seed(0)
+        ids = tokenizer(prompt, return_tensors="pt")
+        output = model.generate(  # pyright: ignore[reportAttributeAccessIssue] - the library's own types disagree
+            **ids, max_new_tokens=80, do_sample=True, temperature=0.7, top_p=0.9, pad_token_id=tokenizer.eos_token_id
+        )
+        continued.append((prompt, tokenizer.decode(output[0, ids.input_ids.shape[1] :], skip_special_tokens=True)))
+    return continued
+
+
+def card(
+    model: PreTrainedModel, report: Report, measurements: list[Measurement], continued: list[tuple[str, str]]
+) -> str:
+    """Fill the model card's template with what this run was and what it reached."""
+    config = model.config
+    return CARD.read_text(encoding="utf-8").format(
+        parameters=f"{model.num_parameters() / 1e6:.2f} million",
+        layers=config.num_hidden_layers,
+        width=config.hidden_size,
+        heads=config.num_attention_heads,
+        head_width=config.head_dim,
+        feed_forward=config.intermediate_size,
+        vocab=config.vocab_size,
+        positions=config.max_position_embeddings,
+        tokens=f"{report.tokens / 1e6:.1f} million",
+        planned_tokens=f"{report.plan.tokens / 1e6:g} million",
+        planned_minutes=f"{report.plan.minutes:g}",
+        minutes=f"{report.seconds / 60:.0f}",
+        speed=f"{report.tokens / report.seconds:,.0f}",
+        lengths=", ".join(f"{count / 1e6:.1f} million at length {length}" for length, count in report.lengths.items()),
+        mixture=", ".join(f"{subset} {share:.0%}" for subset, share in report.plan.mixture.items()),
+        curve="\n".join(f"| {tokens / 1e6:.1f} | {loss:.3f} |" for tokens, loss in thin(report.curve)),
+        held_out="\n".join(
+            f"| {m.subset} | {m.tokens:,} | {m.nats_per_token:.3f} | {m.bits_per_byte:.3f} |" for m in measurements
+        ),
+        samples="\n\n".join(f"```text\n[{prompt}]{text}\n```" for prompt, text in continued),
+    )
+
+
+def thin(curve: list[tuple[int, float]], points: int = 12) -> list[tuple[int, float]]:
+    """Keep about so many points, evenly spaced, the last among them."""
+    return curve[::-1][:: max(1, round(len(curve) / points))][::-1]

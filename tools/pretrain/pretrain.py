@@ -1,0 +1,52 @@
+"""Pretrain limakit's embedded base model from scratch, on a CPU, and write it as a Hugging Face folder."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from corpus import END, pack, train_tokenizer
+from export import export
+from model import build
+from training import Plan, train
+from transformers.utils import logging
+
+VOCABULARY = 4096
+MIXTURE = {"wikipedia": 0.45, "expository": 0.25, "fiction": 0.30}
+SEED = 1
+
+
+def main() -> int:
+    """Tokenizer, packed data, training, export: each prints a line when it is done."""
+    arguments = parse()
+    logging.disable_progress_bar()
+    tokenizer = train_tokenizer(arguments.corpus, VOCABULARY)
+    print(f"tokenizer: {tokenizer.get_vocab_size()} tokens", flush=True)
+    streams = {subset: pack(arguments.corpus, subset, tokenizer, arguments.cache) for subset in MIXTURE}
+    sizes = ", ".join(f"{subset} {path.stat().st_size / 2e6:.1f}M tokens" for subset, path in streams.items())
+    print(f"packed: {sizes}", flush=True)
+    torch.manual_seed(SEED)
+    model = build(VOCABULARY, tokenizer.get_vocab()[END])
+    print(f"model: {model.num_parameters():,} parameters", flush=True)
+    plan = Plan(streams, MIXTURE, tokens=round(arguments.tokens * 1e6), minutes=arguments.minutes, seed=SEED)
+    report = train(model, plan)
+    for measurement in export(model, tokenizer, report, arguments.corpus, arguments.out):
+        print(f"held out: {measurement.subset} {measurement.bits_per_byte:.4f} bits per byte", flush=True)
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of the three .jsonl.zst files")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model; its files are replaced")
+    parser.add_argument(
+        "--cache", type=Path, default=Path.home() / ".cache" / "limakit-pretrain", help="folder for packed tokens"
+    )
+    parser.add_argument("--tokens", type=float, default=28.0, help="training tokens, in millions")
+    parser.add_argument("--minutes", type=float, default=30.0, help="training stops, annealed, at the latest then")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
