@@ -44,8 +44,8 @@ def build_model(folder: Path, *, vocab: int = 384, tie: bool = True, layers: int
             num_key_value_heads=2,
             max_position_embeddings=512,
             tie_word_embeddings=tie,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
+            bos_token_id=raw.token_to_id("<|endoftext|>"),
+            eos_token_id=raw.token_to_id("<|endoftext|>"),
             initializer_range=0.2,
         )
     )
