@@ -1,7 +1,6 @@
 """The training loop: one pass from random weights to an annealed model."""
 
 import copy
-import ctypes
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -137,7 +136,6 @@ def train(model: LlamaForCausalLM, plan: Plan) -> Report:
 def work(model: LlamaForCausalLM, plan: Plan, exchange: Exchange, worker: int) -> Report:
     """Run one worker's loop. All workers hold the same weights after every step, since all take the same steps."""
     torch.set_num_threads(1)
-    keep_freed_memory()
     sampler, report = Sampler(plan, worker), Report(plan)
     weights = list(model.parameters())
     hidden = [weight for name, weight in model.named_parameters() if weight.dim() == 2 and "embed" not in name]
@@ -196,12 +194,3 @@ def log(report: Report, length: int) -> None:
         f"{tokens / report.seconds:6.0f} tokens/s  {report.seconds / 60:5.1f} min",
         flush=True,
     )
-
-
-def keep_freed_memory() -> None:
-    """Have glibc reuse large freed blocks: returning them to the system at every step costs a quarter of the speed."""
-    trim_threshold, mmap_max = -1, -4
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
