@@ -20,6 +20,11 @@ class SiteCount(Protocol):
     candidates: int
 
 
+OTHER_SOURCES = (("no_dialogue", "is no dialogue of user and assistant in turn"),)
+"""Rules of the sources other than Stack Exchange, whose rules precede them; docs/sources.md says which is whose. A
+funnel shows one only where it took something."""
+
+
 def rules(settings: Curate) -> list[tuple[str, str]]:
     """Every rule in the order in which it is applied, with what it does under these settings."""
     return [
@@ -35,6 +40,7 @@ def rules(settings: Curate) -> list[tuple[str, str]]:
         ("needs_image", "speaks of an image, and images are removed"),
         ("no_question", "its question is missing or cannot be read"),
         ("no_prompt", "neither title nor description of the question can stand alone"),
+        *OTHER_SOURCES,
         ("duplicate", "the same text as an answer with more votes"),
         ("no_quota", "its stratum has no quota"),
         ("not_selected", "beyond the quota of its stratum"),
@@ -53,7 +59,9 @@ def funnel(
     `rejected` holds what selection took of each site's candidates, `kept` what it chose. Raises RuntimeError where the
     counts do not add up, which is a defect and not a matter of the input.
     """
-    steps = rules(settings)
+    fell = {rule for counts in (*(site.rejected for site in sites), *rejected.values()) for rule in counts}
+    optional = {rule for rule, _ in OTHER_SOURCES} - fell
+    steps = [step for step in rules(settings) if step[0] not in optional]
     parts = {}
     total: Counter[str] = Counter()
     taken: Counter[str] = Counter()
