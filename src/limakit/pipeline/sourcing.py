@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from limakit.engine import Executor, Progress
 from limakit.recipe import Recipe
-from limakit.recipe_sources import Authored, Source, StackExchange
+from limakit.recipe_sources import Authored, Conversations, Source, StackExchange
 from limakit.sources.given import Given
 from limakit.sources.harvest import Asked, Item, SiteCount, gather, merged
 from limakit.sources.stackexchange.find import Dump, find_dumps
@@ -66,12 +66,15 @@ def _place(study: Study, source: Source) -> Path:
 def _find(source: Source, path: Path) -> Found:
     from limakit.sources import given
     from limakit.sources.authored import read as authored
+    from limakit.sources.conversations import read as conversations
 
     match source:
         case StackExchange():
             return Found(settings=source, dumps=tuple(find_dumps(path, source.group)))
         case Authored():
             files = given.find(path, authored.ENDINGS, authored.EXPECTED)
+        case Conversations():
+            files = given.find(path, conversations.ENDINGS, conversations.EXPECTED)
     return Found(settings=source, files=tuple(files))
 
 
@@ -129,7 +132,7 @@ def read(
             stock.asked += more.asked
             stock.quarantine += more.quarantine
             counts += more.sites
-            if isinstance(one.settings, Authored):
+            if isinstance(one.settings, Authored | Conversations):
                 stock.whole += more.groups
     stock.sites = merged(counts)
     return stock
@@ -146,9 +149,12 @@ def _watched(one: Found, progress: Progress) -> Iterator[Given]:
 def _items(one: Found, recipe: Recipe, files: Iterator[Given]) -> Iterator[Item]:
     """What a source's reader yields."""
     from limakit.sources.authored.read import read as authored
+    from limakit.sources.conversations.read import read as conversations
 
     match one.settings:
         case Authored() as source:
             return authored(files, source)
+        case Conversations() as source:
+            return conversations(files, source)
         case StackExchange():
             raise AssertionError("dumps are read together")
