@@ -36,6 +36,8 @@ class WikiHow(Section):
     """Stratum of all of them; within it a category is drawn first, each with equal probability, then an article."""
     licence: str | None = None
     """Licence of the articles, where the page itself states none; tables never do."""
+    min_chars: Count = 600
+    """Shortest article, in characters. Ours."""
 
 
 class Reddit(Section):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from limakit.engine import Executor, Progress
 from limakit.recipe import Recipe
-from limakit.recipe_sources import Authored, Conversations, Source, StackExchange
+from limakit.recipe_sources import Authored, Conversations, Source, StackExchange, WikiHow
 from limakit.sources.given import Given
 from limakit.sources.harvest import Asked, Item, SiteCount, gather, merged
 from limakit.sources.stackexchange.find import Dump, find_dumps
@@ -67,6 +67,7 @@ def _find(source: Source, path: Path) -> Found:
     from limakit.sources import given
     from limakit.sources.authored import read as authored
     from limakit.sources.conversations import read as conversations
+    from limakit.sources.wikihow import read as wikihow
 
     match source:
         case StackExchange():
@@ -75,6 +76,8 @@ def _find(source: Source, path: Path) -> Found:
             files = given.find(path, authored.ENDINGS, authored.EXPECTED)
         case Conversations():
             files = given.find(path, conversations.ENDINGS, conversations.EXPECTED)
+        case WikiHow():
+            files = given.find(path, wikihow.ENDINGS, wikihow.EXPECTED)
     return Found(settings=source, files=tuple(files))
 
 
@@ -124,7 +127,7 @@ def read(
     seen: set[str] = set()
     for number, one in enumerate(found):
         if one.files:
-            items = _items(one, recipe, _watched(one, progress))
+            items = _items(one, recipe, editor, progress)
             target = folder / f"candidates-{number}.jsonl"
             group = getattr(one.settings, "group", None) or one.settings.kind
             more = gather(items, to=target, group=group, rejects=rejects, seen=seen)
@@ -146,15 +149,19 @@ def _watched(one: Found, progress: Progress) -> Iterator[Given]:
     progress(f"reading {one.settings.kind}", len(one.files), len(one.files), "files")
 
 
-def _items(one: Found, recipe: Recipe, files: Iterator[Given]) -> Iterator[Item]:
+def _items(one: Found, recipe: Recipe, editor: "Editor", progress: Progress) -> Iterator[Item]:
     """What a source's reader yields."""
     from limakit.sources.authored.read import read as authored
     from limakit.sources.conversations.read import read as conversations
+    from limakit.sources.wikihow.read import read as wikihow
 
+    files = _watched(one, progress)
     match one.settings:
         case Authored() as source:
             return authored(files, source)
         case Conversations() as source:
             return conversations(files, source)
+        case WikiHow() as source:
+            return wikihow(one.files, source, editor.reply, progress)
         case StackExchange():
             raise AssertionError("dumps are read together")
