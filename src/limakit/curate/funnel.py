@@ -20,7 +20,23 @@ class SiteCount(Protocol):
     candidates: int
 
 
-OTHER_SOURCES = (("no_dialogue", "is no dialogue of user and assistant in turn"),)
+OTHER_SOURCES = (
+    ("further_down", "replies to a reply"),
+    ("deleted", "deleted or removed"),
+    ("nsfw", "marked as for adults"),
+    ("moderator", "by a moderator or a bot"),
+    ("low_score", "score below its source's min_score"),
+    ("short_reply", "reply shorter than its source's min_chars"),
+    ("long_reply", "reply longer than its source's max_chars"),
+    ("points_elsewhere", "speaks of the site or leads away from it"),
+    ("unfit_question", "what it replies to is no prompt"),
+    ("not_alone", "title that is no question of its own"),
+    ("no_article", "is no article: no title or no steps"),
+    ("short_article", "article shorter than its source's min_chars"),
+    ("not_generation", "task that asks for a choice, not for a text"),
+    ("no_example", "task without a usable example"),
+    ("no_dialogue", "is no dialogue of user and assistant in turn"),
+)
 """Rules of the sources other than Stack Exchange, whose rules precede them; docs/sources.md says which is whose. A
 funnel shows one only where it took something."""
 

@@ -7,8 +7,9 @@ source, site and provenance are kept; `author`, `licence` and `category` say in 
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from limakit.recipe_sources import Authored
 from limakit.records import Candidate, Provenance, Reject, record
@@ -38,7 +39,7 @@ class Written:
     group: str | None = None
     site: str | None = None
     provenance: tuple[Provenance, ...] = ()
-    score: int | None = None
+    score: Annotated[int, Field(ge=-(1 << 31), le=1 << 31)] | None = None
     category: str = ""
     """What kind of task it is; for the writer's own use."""
     author: str | None = None
