@@ -34,6 +34,7 @@ OTHER_SOURCES = (
     ("no_article", "is no article: no title or no steps"),
     ("short_article", "article shorter than its source's min_chars"),
     ("not_generation", "task that asks for a choice, not for a text"),
+    ("not_english", "task in another language than English"),
     ("no_example", "task without a usable example"),
     ("no_dialogue", "is no dialogue of user and assistant in turn"),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from limakit.engine import Executor, Progress
 from limakit.recipe import Recipe
-from limakit.recipe_sources import Authored, Conversations, Reddit, Source, StackExchange, WikiHow
+from limakit.recipe_sources import Authored, Conversations, NaturalInstructions, Reddit, Source, StackExchange, WikiHow
 from limakit.sources.given import Given
 from limakit.sources.harvest import Asked, Item, SiteCount, gather, merged
 from limakit.sources.stackexchange.find import Dump, find_dumps
@@ -67,6 +67,7 @@ def _find(source: Source, path: Path) -> Found:
     from limakit.sources import given
     from limakit.sources.authored import read as authored
     from limakit.sources.conversations import read as conversations
+    from limakit.sources.natural_instructions import read as natural_instructions
     from limakit.sources.reddit import read as reddit
     from limakit.sources.wikihow import read as wikihow
 
@@ -81,6 +82,8 @@ def _find(source: Source, path: Path) -> Found:
             files = given.find(path, wikihow.ENDINGS, wikihow.EXPECTED)
         case Reddit():
             files = given.find(path, reddit.ENDINGS, reddit.EXPECTED)
+        case NaturalInstructions():
+            files = given.find(path, natural_instructions.ENDINGS, natural_instructions.EXPECTED)
     return Found(settings=source, files=tuple(files))
 
 
@@ -156,6 +159,7 @@ def _items(one: Found, recipe: Recipe, editor: "Editor", progress: Progress) -> 
     """What a source's reader yields."""
     from limakit.sources.authored.read import read as authored
     from limakit.sources.conversations.read import read as conversations
+    from limakit.sources.natural_instructions.read import read as natural_instructions
     from limakit.sources.reddit.read import read as reddit
     from limakit.sources.wikihow.read import read as wikihow
 
@@ -169,5 +173,7 @@ def _items(one: Found, recipe: Recipe, editor: "Editor", progress: Progress) -> 
             return wikihow(one.files, source, editor.reply, progress)
         case Reddit() as source:
             return reddit(one.files, source, progress)
+        case NaturalInstructions() as source:
+            return natural_instructions(files, source, seed=recipe.seed)
         case StackExchange():
             raise AssertionError("dumps are read together")

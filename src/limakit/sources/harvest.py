@@ -129,8 +129,9 @@ class _Book:
                 case Damaged():
                     count.quarantined += 1
                     if len(self.quarantine) < MOST_QUARANTINED:
-                        row = {"site": item.site, "file": item.file, "place": item.place, "reason": item.reason}
-                        self.quarantine.append(row)
+                        self.quarantine.append(
+                            {"site": item.site, "file": item.file, "place": item.place, "reason": item.reason}
+                        )
 
     def _is_new(self, name: str, source: str, count: SiteCount, score: int) -> bool:
         if name in self._seen:

@@ -1,6 +1,7 @@
 """Rows of a few communities among those of all: looked for by their bytes, so that few lines are parsed."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ class Rows:
     def __init__(self, file: Given, communities: Sequence[str], *, large_windows: bool):
         self.passed = 0
         self._file, self._large_windows = file, large_windows
-        self._needles = [b'"' + name.encode() + b'"' for name in communities]
+        self._needles = [re.compile(b'"' + re.escape(name.encode()) + b'"') for name in communities]
 
     def __iter__(self) -> Iterator[Row]:
         base, rest, skipping = 0, b"", False
@@ -46,11 +47,10 @@ class Rows:
         """Rows in whole lines of which one begins at byte `base` of the file."""
         starts: dict[int, int] = {}
         for needle in self._needles:
-            at = data.find(needle)
-            while at >= 0:
-                start, stop = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+            stop = 0
+            while match := needle.search(data, stop):  # faster than bytes.find on long blocks
+                start, stop = data.rfind(b"\n", 0, match.start()) + 1, data.find(b"\n", match.end())
                 starts[start] = stop
-                at = data.find(needle, stop)
         self.passed += data.count(b"\n") - len(starts)
         for start in sorted(starts):
             yield f"byte {base + start}", parsed(data[start : starts[start]])
