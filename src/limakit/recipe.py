@@ -56,6 +56,8 @@ class Curate(Section):
     even_groups: list[str] = ["wikihow"]
     """Groups that are sampled evenly: a site (for wikiHow, a category) with equal probability, then one of its
     candidates, whatever temperature and score."""
+    refuse_licences: list[str] = []
+    """Licences whose posts are neither taken nor exported, by how they begin: `CC BY-NC` refuses `CC BY-NC-SA 3.0`."""
     hold_out_dev: Count = 0
     """Selected examples to hold out as dev prompts, their response becoming the reference answer."""
     hold_out_test: Count = 0

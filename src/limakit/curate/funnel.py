@@ -37,9 +37,11 @@ OTHER_SOURCES = (
     ("not_english", "task in another language than English"),
     ("no_example", "task without a usable example"),
     ("no_dialogue", "is no dialogue of user and assistant in turn"),
+    ("refused_licence", "under a licence that the recipe refuses"),
+    ("forgotten", "by somebody who is forgotten"),
 )
-"""Rules of the sources other than Stack Exchange, whose rules precede them; docs/sources.md says which is whose. A
-funnel shows one only where it took something."""
+"""Rules of the sources other than Stack Exchange, whose rules precede them, and those for any source that are seldom
+needed; docs/sources.md says which is whose. A funnel shows one only where it took something."""
 
 
 def rules(settings: Curate) -> list[tuple[str, str]]:

@@ -11,9 +11,14 @@ from limakit.errors import RecipeError
 from limakit.pipeline.outcome import Outcome, published, unchanged
 from limakit.records import Prompt
 from limakit.store.files import read_jsonl
+from limakit.store.forgotten import FILE as FORGOTTEN
+from limakit.store.forgotten import Forgotten
+from limakit.store.forgotten import load as load_forgotten
 from limakit.store.study import PACKAGE, Study
 
 STARTER = PACKAGE / "starter"
+CODE = ["sources", "curate", "pipeline/sourcing.py", "pipeline/sifting.py", "share/licences.py", "records.py"]
+CODE += ["store/rejects.py", "store/forgotten.py"]
 
 
 def curate(study: Study, progress: Progress) -> list[Outcome]:
@@ -23,6 +28,7 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
     from limakit.curate.select import select, split
     from limakit.curate.write import write
     from limakit.pipeline import sourcing
+    from limakit.pipeline.sifting import sift
     from limakit.sources.stackexchange.users import name_authors
     from limakit.store.rejects import RejectLog
 
@@ -33,6 +39,8 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
         )
     found = sourcing.find(study)
     given = {"dev": _given(study, "dev"), "test": _given(study, "test")}
+    forgotten = load_forgotten(study.root)
+    memory = {FORGOTTEN: study.path(FORGOTTEN)} if forgotten else {}
     work = study.begin(
         "curate",
         settings={
@@ -40,12 +48,16 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
             "sources": sourcing.settings(found),
             "curate": recipe.curate.model_dump(mode="json", exclude={"dev_prompts", "test_prompts"}),
         },
-        inputs={**sourcing.inputs(found), **{f"{name}_prompts": path for name, path in given.items() if path}},
-        code=["sources", "curate", "pipeline/sourcing.py", "records.py", "store/rejects.py"],
+        inputs={
+            **sourcing.inputs(found),
+            **memory,
+            **{f"{name}_prompts": path for name, path in given.items() if path},
+        },
+        code=CODE,
     )
     if work.done:
         return [unchanged(work)]
-    prompts = {name: read_jsonl(path, Prompt) if path else [] for name, path in given.items()}
+    prompts = {name: _prompts(path, forgotten) for name, path in given.items()}
     executor = LocalExecutor(len(os.sched_getaffinity(0)))
     with RejectLog(work.path("rejects.parquet")) as rejects:
         stock = sourcing.read(
@@ -56,6 +68,14 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
             folder=work.path("scratch"),
             rejects=rejects,
             progress=progress,
+        )
+        sift(
+            stock,
+            recipe.curate.refuse_licences,
+            forgotten,
+            executor=executor,
+            folder=work.path("scratch"),
+            rejects=rejects,
         )
         settings = recipe.curate.model_copy(update={"quotas": {**stock.whole, **recipe.curate.quotas}})
         chosen = select(stock.candidates, settings, seed=recipe.seed, rejects=rejects)
@@ -85,3 +105,8 @@ def _given(study: Study, name: Literal["dev", "test"]) -> Path | None:
     if text is None:
         return None
     return STARTER / "prompts" / f"{name}.jsonl" if text == "embedded" else study.resolve(text)
+
+
+def _prompts(path: Path | None, forgotten: Forgotten) -> list[Prompt]:
+    """The prompts of a file but those of a person who is forgotten."""
+    return [prompt for prompt in read_jsonl(path, Prompt) if not forgotten.covers(prompt.provenance)] if path else []

@@ -54,10 +54,10 @@ class Stock:
 
 def find(study: Study) -> list[Found]:
     """The files of every source, in the recipe's order. Raises InputError where one has none."""
-    return [_find(source, _place(study, source)) for source in study.recipe.sources]
+    return [_find(source, place(study, source)) for source in study.recipe.sources]
 
 
-def _place(study: Study, source: Source) -> Path:
+def place(study: Study, source: Source) -> Path:
     """Where a source lies: `embedded` and `embedded/…` are the sample data of its kind."""
     first, _, rest = source.path.partition("/")
     return STARTER / SAMPLES[source.kind] / rest if first == "embedded" else study.resolve(source.path)
