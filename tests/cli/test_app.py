@@ -116,12 +116,9 @@ def test_doctor_names_every_check(tmp_path: Path) -> None:
 def test_export_and_forget_from_the_command_line(tmp_path: Path) -> None:
     line = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]}
     (tmp_path / "ours.jsonl").write_text(json.dumps({**line, "author": "Ada"}) + "\n")
-    recipe = '[[sources]]\nkind = "authored"\npath = "ours.jsonl"\n'
-    (tmp_path / "recipe.toml").write_text(recipe)
+    source = '[[sources]]\nkind = "authored"\npath = "ours.jsonl"\nlicence = "CC BY 4.0"\n'
+    (tmp_path / "recipe.toml").write_text(source)
     assert "limakit curate" in fails("export", tmp_path, "--to", tmp_path / "out")
-    assert limakit("curate", tmp_path).returncode == 0
-    assert "no licence stated" in fails("export", tmp_path, "--to", tmp_path / "out")
-    (tmp_path / "recipe.toml").write_text(recipe + 'licence = "CC BY 4.0"\n')
     assert limakit("curate", tmp_path).returncode == 0
     done = limakit("export", tmp_path, "--to", tmp_path / "out", "--format", "alpaca")
     assert "1 examples as alpaca" in done.stdout, done.stderr
@@ -129,4 +126,3 @@ def test_export_and_forget_from_the_command_line(tmp_path: Path) -> None:
     done = limakit("forget", tmp_path, "--author", "ada", "--json")
     assert json.loads(done.stdout)["gone"] == {"train": 1}, done.stderr
     assert (tmp_path / "curate" / "train.jsonl").read_text() == ""
-    assert "remembered" in limakit("forget", tmp_path, "--author", "ada").stdout

@@ -108,3 +108,13 @@ def test_authored_examples_are_taken_whole_unless_a_quota_names_them(tmp_path: P
     assert len(train) == 3
     _, train = curated(tmp_path, source + 'group = "stem"\n[curate]\nquotas = { stem = 2 }\n')
     assert [e["group"] for e in train] == ["stem"] * 2
+
+
+def test_even_groups_pay_no_heed_to_scores(tmp_path: Path) -> None:
+    rows = [{"messages": [ASK, {**SAY, "content": f"Answer {n}."}], "score": n, "id": str(n)} for n in range(40)]
+    given(tmp_path / "ours.jsonl", rows)
+    source = '[[sources]]\nkind = "authored"\npath = "ours.jsonl"\n[curate]\nquotas = { authored = 5 }\n'
+    _, best = curated(tmp_path, source)
+    assert [e["score"] for e in best] == [35, 36, 37, 38, 39]
+    _, drawn = curated(tmp_path, source + 'even_groups = ["authored"]\n')
+    assert [e["score"] for e in drawn] != [35, 36, 37, 38, 39]
