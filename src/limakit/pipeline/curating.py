@@ -78,8 +78,8 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
             rejects=rejects,
         )
         settings = recipe.curate.model_copy(update={"quotas": {**stock.whole, **recipe.curate.quotas}})
-        chosen = select(stock.candidates, settings, seed=recipe.seed, rejects=rejects)
         asked, unasked = take(stock.asked, settings.quotas, rejects=rejects)
+        chosen = select(stock.candidates, settings, seed=recipe.seed, rejects=rejects)
     picks = name_authors(chosen.picks, stock.dumps, executor=executor)
     splits = split(picks, recipe.curate, seed=recipe.seed)
     counts = write(
