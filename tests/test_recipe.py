@@ -18,7 +18,8 @@ def load(tmp_path: Path, text: str) -> Recipe:
 def test_the_empty_recipe_is_the_papers(tmp_path: Path) -> None:
     recipe = load(tmp_path, "")
     assert (recipe.curate.min_score, recipe.curate.min_chars, recipe.curate.max_chars) == (10, 1200, 4096)
-    assert (recipe.curate.temperature, recipe.curate.quotas) == (3.0, {"stem": 200, "other": 200})
+    quotas = {"stem": 200, "other": 200, "wikihow": 200, "writing_prompts": 150, "natural_instructions": 50}
+    assert (recipe.curate.temperature, recipe.curate.quotas) == (3.0, {**quotas, "ask_reddit": 70})
     train = recipe.train
     assert (train.epochs, train.batch_size, train.max_tokens, train.residual_dropout) == (15, 32, 2048, 0.3)
     assert (train.learning_rate, train.final_learning_rate) == (1e-5, 1e-6)
@@ -34,6 +35,10 @@ def test_the_empty_recipe_is_the_papers(tmp_path: Path) -> None:
         ("[train]\nepoch = 3", "unknown key 'train.epoch'; the nearest known name is 'epochs'"),
         ("[trian]", "nearest known name is 'train'"),
         ("[[sources]]\nkind = 'stackexchange'\npth = 'x'", "'sources.[0].pth'; the nearest known name is 'path'"),
+        ("[[sources]]\nkind = 'reddit'\npath = 'x'\ngroup = 'y'", "unknown key 'sources.[0].group'"),
+        ("[[sources]]\nkind = 'reddit'\npath = 3", "sources.[0].path: Input should be a valid string (got 3)"),
+        ("[[sources]]\nkind = 'redit'\npath = 'x'", "'stackexchange', 'wikihow', 'reddit'"),
+        ("[[sources]]\npath = 'x'", "sources.[0]: Unable to extract tag using discriminator 'kind'"),
         ("[train]\nepochs = '3'", "train.epochs: Input should be a valid integer"),
         ("[train]\nepochs = 0", "train.epochs"),
         ("[generate]\ntop_p = 1.5", "generate.top_p"),

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from limakit.cli.app import app
-from limakit.recipe import Recipe, Source
+from limakit.recipe import Recipe
+from limakit.recipe_sources import KINDS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -24,12 +25,12 @@ def recipe_page() -> str:
     lines += ["default below, and the defaults are the paper's. Unknown keys are refused.", ""]
     head = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in Recipe.model_fields.items():
-        section: Any = Source if name == "sources" else field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            summary = (section.__doc__ or "").split("`: ", 1)[-1]
-            title = f"[[{name}]]" if name == "sources" else f"[{name}]"
-            lines += [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head]
-            lines += [*(_row(key, inner) for key, inner in section.model_fields.items()), ""]
+        section: Any = field.annotation
+        if name == "sources":
+            for kind, inner in KINDS.items():
+                lines += _section(f'[[sources]] kind = "{kind}"', inner, head)
+        elif isinstance(section, type) and issubclass(section, BaseModel):
+            lines += _section(f"[{name}]", section, head)
         else:
             lines += [
                 "## Top level",
@@ -40,6 +41,12 @@ def recipe_page() -> str:
                 "",
             ]
     return "\n".join(lines)
+
+
+def _section(title: str, section: type[BaseModel], head: list[str]) -> list[str]:
+    summary = " ".join((section.__doc__ or "").split("`: ", 1)[-1].split())
+    rows = [_row(key, inner) for key, inner in section.model_fields.items()]
+    return [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head, *rows, ""]
 
 
 def _row(key: str, field: Any) -> str:

@@ -8,19 +8,13 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from limakit.errors import RecipeError
+from limakit.recipe_sources import KINDS, Count, Section, Source
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
-
-
-class Section(BaseModel):
-    """Shared behaviour of all sections: unknown keys fail, values are frozen, docstrings are the documentation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class Base(Section):
@@ -30,18 +24,6 @@ class Base(Section):
     """`embedded`, a folder (relative to the recipe), or a name on the Hugging Face hub."""
     revision: str | None = None
     """Commit of a hub model. Required for hub names, so that the study can be repeated."""
-
-
-class Source(Section):
-    """`[[sources]]`: one body of questions and answers that you lawfully hold."""
-
-    kind: Literal["stackexchange"]
-    """What it is: `stackexchange` reads the data dump (Posts.xml or .7z)."""
-    path: str
-    """A file, or a folder searched for dumps; relative to the recipe. `embedded` is the sample community,
-    `embedded/tinker.example` one of its sites."""
-    group: str | None = None
-    """Stratum of every site found here; by default `stem` or `other` from the table of known sites."""
 
 
 class Curate(Section):
@@ -61,8 +43,21 @@ class Curate(Section):
     """Fewest characters outside code blocks. Ours: a code-only answer passes every rule of the paper."""
     temperature: Positive = 3.0
     """tau of the site sampling: p(site) is proportional to candidates^(1/tau)."""
-    quotas: dict[str, Count] = {"stem": 200, "other": 200}
-    """Examples to take from each group, training, dev and test together when the latter are held out."""
+    quotas: dict[str, Count] = {
+        "stem": 200,
+        "other": 200,
+        "wikihow": 200,
+        "writing_prompts": 150,
+        "natural_instructions": 50,
+        "ask_reddit": 70,
+    }
+    """Examples to take from each group, training, dev and test together when the latter are held out; `ask_reddit`
+    counts test prompts. Groups of authored examples and conversations that are not named are taken whole."""
+    even_groups: list[str] = ["wikihow"]
+    """Groups that are sampled evenly: a site (for wikiHow, a category) with equal probability, then one of its
+    candidates, whatever temperature and score."""
+    refuse_licences: list[str] = []
+    """Licences whose posts are neither taken nor exported, by how they begin: `CC BY-NC` refuses `CC BY-NC-SA 3.0`."""
     hold_out_dev: Count = 0
     """Selected examples to hold out as dev prompts, their response becoming the reference answer."""
     hold_out_test: Count = 0
@@ -208,7 +203,8 @@ def load_recipe(path: Path) -> Recipe:
 def _explain(error: Any) -> str:
     """One line for pydantic's first error: the key as written in the file, and the nearest known name."""
     places = error["loc"]
-    key = ".".join(f"[{p}]" if isinstance(p, int) else str(p) for p in places).replace(".[", "[")
+    written = places if places[:1] != ("sources",) else (*places[:2], *places[3:])  # pydantic adds the kind
+    key = ".".join(f"[{p}]" if isinstance(p, int) else str(p) for p in written).replace(".[", "[")
     if error["type"] == "extra_forbidden":
         known = _known_keys(places[:-1])
         near = difflib.get_close_matches(str(places[-1]), known, n=1, cutoff=0.0)
@@ -220,9 +216,9 @@ def _explain(error: Any) -> str:
 
 def _known_keys(places: tuple[Any, ...]) -> list[str]:
     """Names allowed in the section at `places`."""
+    if places[:1] == ("sources",):
+        return list(KINDS[places[2]].model_fields)
     section: Any = Recipe
     for place in places:
-        if isinstance(place, int):
-            continue
-        section = Source if place == "sources" else section.model_fields[place].annotation
+        section = section.model_fields[place].annotation
     return list(section.model_fields)

@@ -112,3 +112,18 @@ def test_doctor_names_every_check(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert {"python", "torch", "transformers", "7z archives", "embedded base model", "gpu"} <= set(checks)
     assert "limakit new" in limakit("doctor", tmp_path / "none").stdout
+
+
+def test_export_and_forget_from_the_command_line(tmp_path: Path) -> None:
+    line = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]}
+    (tmp_path / "ours.jsonl").write_text(json.dumps({**line, "author": "Ada"}) + "\n")
+    source = '[[sources]]\nkind = "authored"\npath = "ours.jsonl"\nlicence = "CC BY 4.0"\n'
+    (tmp_path / "recipe.toml").write_text(source)
+    assert "limakit curate" in fails("export", tmp_path, "--to", tmp_path / "out")
+    assert limakit("curate", tmp_path).returncode == 0
+    done = limakit("export", tmp_path, "--to", tmp_path / "out", "--format", "alpaca")
+    assert "1 examples as alpaca" in done.stdout, done.stderr
+    assert json.loads((tmp_path / "out" / "train.jsonl").read_text())["output"] == "So."
+    done = limakit("forget", tmp_path, "--author", "ada", "--json")
+    assert json.loads(done.stdout)["gone"] == {"train": 1}, done.stderr
+    assert (tmp_path / "curate" / "train.jsonl").read_text() == ""

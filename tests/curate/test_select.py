@@ -46,6 +46,15 @@ def test_within_a_site_the_best_come_first_and_small_sites_run_dry() -> None:
     assert len(choose(entries({"a": 3, "b": 50}), {"stem": 500, "none": 4}, 3.0, 0)) == 53
 
 
+def test_even_groups_take_each_site_and_each_candidate_alike() -> None:
+    sizes = {"big": 800, "small": 100}
+    taken = choose(entries(sizes), {"stem": 100}, 3.0, 1, ["stem"])
+    assert abs(Counter(i.split("/")[1] for i in taken)["big"] - 50) < 15
+    numbers = [int(i.rpartition("/")[2]) for i in taken if "/big/" in i]
+    assert min(numbers) < 300 < 500 < max(numbers)
+    assert taken != choose(entries(sizes), {"stem": 100}, 3.0, 2, ["stem"])
+
+
 @given(st.permutations(entries({"a": 4, "b": 7})), st.integers(0, 5))
 def test_the_choice_is_a_function_of_candidates_and_seed(shuffled: list[Entry], seed: int) -> None:
     assert choose(shuffled, {"stem": 5}, 3.0, seed) == choose(entries({"a": 4, "b": 7}), {"stem": 5}, 3.0, seed)

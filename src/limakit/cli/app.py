@@ -73,6 +73,51 @@ def run(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
 
 
 @app.command()
+def export(
+    study: StudyPath,
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty folder to write to.")],
+    layout: Annotated[
+        str, typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet", help="Layout of the data file.")
+    ] = "messages",
+    accept_findings: Annotated[
+        bool, typer.Option("--accept-findings", help="Export although there are passages like keys or e-mails.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the training set with its card and attribution to a folder of its own, for other trainers."""
+    from limakit.cli import say
+    from limakit.pipeline.exporting import export
+    from limakit.store.study import Study
+
+    screen, opened = Screen(quiet=quiet, as_json=as_json), Study(study)
+    _ = opened.recipe
+    with opened.lock():
+        done = export(opened, to, layout, accept_findings=accept_findings)
+    screen.result(say.exported(done), done)
+
+
+@app.command()
+def forget(
+    study: StudyPath,
+    author: Annotated[str, typer.Option(metavar="NAME", help="Name of the author, or the address of their page.")],
+    models: Annotated[bool, typer.Option("--models", help="Also remove checkpoints trained on their posts.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Remove an author's posts from the study and keep them out of every later curation."""
+    from limakit.cli import say
+    from limakit.pipeline.forgetting import forget
+    from limakit.store.study import Study
+
+    screen, opened = Screen(quiet=quiet, as_json=as_json), Study(study)
+    _ = opened.recipe
+    with opened.lock(), screen.progress() as progress:
+        done = forget(opened, author, models=models, progress=progress)
+    screen.result(say.forgotten(done, study), done)
+
+
+@app.command()
 def doctor(
     study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Also check this study.")] = None,
     as_json: Json = False,

@@ -90,6 +90,8 @@ def _embedded() -> Check:
 
 
 def _study(folder: Path) -> list[Check]:
+    from limakit.pipeline.sourcing import place
+
     study = Study(folder)
     try:
         recipe = study.recipe
@@ -97,8 +99,8 @@ def _study(folder: Path) -> list[Check]:
         return [Check("study", "missing", str(error))]
     found = [Check("recipe", "ok", f"{study.path('recipe.toml')}")]
     for source in recipe.sources:
-        path = study.resolve(source.path)
-        if source.path != "embedded" and not path.exists():
+        path = place(study, source)
+        if not path.exists():
             fix = f"Put the data there or change sources.path in {study.path('recipe.toml')}"
             found.append(Check("source", "missing", f"{path} does not exist", fix))
     stages = sorted(p.parent.relative_to(folder).as_posix() for p in folder.glob("*/**/manifest.json"))

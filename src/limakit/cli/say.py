@@ -32,6 +32,26 @@ def data(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def exported(done: Mapping[str, Any]) -> str:
+    """What an export wrote and what it left out."""
+    left = "".join(f", {count:,} left out: {reason}" for reason, count in done["left_out"].items())
+    found = "".join(f", {count:,} × {kind} accepted" for kind, count in done["findings"].items())
+    return f"✓ export: {done['exported']:,} examples as {done['format']} in {done['folder']}{left}{found}"
+
+
+def forgotten(done: Mapping[str, Any], study: Path) -> str:
+    """What forgetting an author took away, and what is beyond its reach."""
+    gone = ", ".join(f"{count:,} of {split}" for split, count in done["gone"].items())
+    lines = [f"✓ forget: remembered; {gone or 'no post of theirs'} {'are' if gone else 'was'} gone"]
+    if done["removed"]:
+        lines.append(f"  removed, as made from their posts: {', '.join(done['removed'])}")
+    if done["checkpoints_kept"]:
+        lines.append(f"  {', '.join(done['checkpoints_kept'])} had seen their posts and is kept: --models removes it")
+    if gone:
+        lines.append(f"  Copies and exports outside the study are yours to mend. Next: limakit run {study}")
+    return "\n".join(lines)
+
+
 def next_step(study: Path, stage: str) -> str:
     """What to do once `stage` is done."""
     return {

@@ -20,6 +20,30 @@ class SiteCount(Protocol):
     candidates: int
 
 
+OTHER_SOURCES = (
+    ("further_down", "replies to a reply"),
+    ("deleted", "deleted or removed"),
+    ("nsfw", "marked as for adults"),
+    ("moderator", "by a moderator or a bot"),
+    ("low_score", "score below its source's min_score"),
+    ("short_reply", "reply shorter than its source's min_chars"),
+    ("long_reply", "reply longer than its source's max_chars"),
+    ("points_elsewhere", "speaks of the site or leads away from it"),
+    ("unfit_question", "what it replies to is no prompt"),
+    ("not_alone", "title that is no question of its own"),
+    ("no_article", "is no article: no title or no steps"),
+    ("short_article", "article shorter than its source's min_chars"),
+    ("not_generation", "task that asks for a choice, not for a text"),
+    ("not_english", "task in another language than English"),
+    ("no_example", "task without a usable example"),
+    ("no_dialogue", "is no dialogue of user and assistant in turn"),
+    ("refused_licence", "under a licence that the recipe refuses"),
+    ("forgotten", "by somebody who is forgotten"),
+)
+"""Rules of the sources other than Stack Exchange, whose rules precede them, and those for any source that are seldom
+needed; docs/sources.md says which is whose. A funnel shows one only where it took something."""
+
+
 def rules(settings: Curate) -> list[tuple[str, str]]:
     """Every rule in the order in which it is applied, with what it does under these settings."""
     return [
@@ -35,6 +59,7 @@ def rules(settings: Curate) -> list[tuple[str, str]]:
         ("needs_image", "speaks of an image, and images are removed"),
         ("no_question", "its question is missing or cannot be read"),
         ("no_prompt", "neither title nor description of the question can stand alone"),
+        *OTHER_SOURCES,
         ("duplicate", "the same text as an answer with more votes"),
         ("no_quota", "its stratum has no quota"),
         ("not_selected", "beyond the quota of its stratum"),
@@ -53,7 +78,9 @@ def funnel(
     `rejected` holds what selection took of each site's candidates, `kept` what it chose. Raises RuntimeError where the
     counts do not add up, which is a defect and not a matter of the input.
     """
-    steps = rules(settings)
+    fell = {rule for counts in (*(site.rejected for site in sites), *rejected.values()) for rule in counts}
+    optional = {rule for rule, _ in OTHER_SOURCES} - fell
+    steps = [step for step in rules(settings) if step[0] not in optional]
     parts = {}
     total: Counter[str] = Counter()
     taken: Counter[str] = Counter()

@@ -2,7 +2,7 @@
 
 import hashlib
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -33,19 +33,26 @@ def duplicates(entries: Sequence[Entry]) -> dict[str, str]:
     return repeats
 
 
-def choose(entries: Sequence[Entry], quotas: Mapping[str, int], temperature: float, seed: int) -> list[str]:
+def choose(
+    entries: Sequence[Entry], quotas: Mapping[str, int], temperature: float, seed: int, even: Collection[str] = ()
+) -> list[str]:
     """Ids to take: for each stratum its quota, or all where there are fewer.
 
     Sites are drawn one after the other, each with probability proportional to its number of candidates to the power
     1/temperature (our reading of the paper's tau = 3); a draw takes the site's best candidate that is left, and a site
-    with none left is out. The result depends on the candidates and the seed, not on their order.
+    with none left is out. In the groups named in `even` sites are equally probable, and so are a site's candidates.
+    The result depends on the candidates and the seed, not on their order.
     """
     taken: list[str] = []
     for group in sorted(quotas):
         queues: dict[str, list[Entry]] = {}
-        for entry in sorted(entry for entry in entries if entry.group == group):
+        ranked = sorted(entry for entry in entries if entry.group == group)
+        if group in even:
+            ranked.sort(key=lambda entry: (uniform(f"{seed}/{entry.id}"), entry.id))
+        for entry in ranked:
             queues.setdefault(entry.site, []).append(entry)
-        weights = {site: len(queue) ** (1 / temperature) for site, queue in queues.items()}
+        power = 0 if group in even else 1 / temperature
+        weights = {site: len(queues[site]) ** power for site in sorted(queues)}
         positions = dict.fromkeys(queues, 0)
         for draw in range(quotas[group]):
             if not weights:

@@ -44,7 +44,7 @@ def select(paths: Iterable[Path], settings: Curate, *, seed: int, rejects: Rejec
     entries = [_entry(candidate) for path in paths for candidate in files.iter_jsonl(path, Candidate)]
     repeats = duplicates(entries)
     unique = [entry for entry in entries if entry.id not in repeats]
-    taken = frozenset(choose(unique, settings.quotas, settings.temperature, seed))
+    taken = frozenset(choose(unique, settings.quotas, settings.temperature, seed, settings.even_groups))
     picks: list[Candidate] = []
     rejected: dict[str, Counter[str]] = {}
     for path in paths:

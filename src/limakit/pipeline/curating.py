@@ -1,6 +1,8 @@
 """Curation: sources → candidates → train, dev, test, rejects and the funnel."""
 
 import os
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -9,18 +11,24 @@ from limakit.errors import RecipeError
 from limakit.pipeline.outcome import Outcome, published, unchanged
 from limakit.records import Prompt
 from limakit.store.files import read_jsonl
+from limakit.store.forgotten import FILE as FORGOTTEN
+from limakit.store.forgotten import Forgotten
+from limakit.store.forgotten import load as load_forgotten
 from limakit.store.study import PACKAGE, Study
 
 STARTER = PACKAGE / "starter"
+CODE = ["sources", "curate", "pipeline/sourcing.py", "pipeline/sifting.py", "share/licences.py", "records.py"]
+CODE += ["store/rejects.py", "store/forgotten.py"]
 
 
 def curate(study: Study, progress: Progress) -> list[Outcome]:
     """Choose the examples worth learning from: sources → candidates → train, dev, test, rejects and the funnel."""
+    from limakit.curate.asked import take
     from limakit.curate.editor import Editor
     from limakit.curate.select import select, split
     from limakit.curate.write import write
-    from limakit.sources.stackexchange.find import find_dumps
-    from limakit.sources.stackexchange.read import read
+    from limakit.pipeline import sourcing
+    from limakit.pipeline.sifting import sift
     from limakit.sources.stackexchange.users import name_authors
     from limakit.store.rejects import RejectLog
 
@@ -29,55 +37,66 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
         raise RecipeError(
             "no [[sources]] to curate from", where=study.path("recipe.toml"), fix="Add one: docs/recipe.md"
         )
-    dumps = []
-    for source in recipe.sources:
-        dumps += find_dumps(_place(study, source.path), source.group)
+    found = sourcing.find(study)
     given = {"dev": _given(study, "dev"), "test": _given(study, "test")}
-    inputs = {f"{number}/{dump.label}": dump.posts for number, dump in enumerate(dumps)}
-    inputs |= {f"{number}/{dump.label}/users": dump.users for number, dump in enumerate(dumps) if dump.users}
+    forgotten = load_forgotten(study.root)
+    memory = {FORGOTTEN: study.path(FORGOTTEN)} if forgotten else {}
     work = study.begin(
         "curate",
         settings={
             "seed": recipe.seed,
-            "groups": [dump.group for dump in dumps],
+            "sources": sourcing.settings(found),
             "curate": recipe.curate.model_dump(mode="json", exclude={"dev_prompts", "test_prompts"}),
         },
-        inputs={**inputs, **{f"{name}_prompts": path for name, path in given.items() if path}},
-        code=["sources", "curate", "records.py", "store/rejects.py"],
+        inputs={
+            **sourcing.inputs(found),
+            **memory,
+            **{f"{name}_prompts": path for name, path in given.items() if path},
+        },
+        code=CODE,
     )
     if work.done:
         return [unchanged(work)]
-    prompts = {name: read_jsonl(path, Prompt) if path else [] for name, path in given.items()}
+    prompts = {name: _prompts(path, forgotten) for name, path in given.items()}
     executor = LocalExecutor(len(os.sched_getaffinity(0)))
     with RejectLog(work.path("rejects.parquet")) as rejects:
-        harvest = read(
-            dumps,
+        stock = sourcing.read(
+            found,
+            recipe,
             Editor.of(recipe.curate),
             executor=executor,
             folder=work.path("scratch"),
             rejects=rejects,
             progress=progress,
         )
-        chosen = select([harvest.candidates], recipe.curate, seed=recipe.seed, rejects=rejects)
-    picks = name_authors(chosen.picks, harvest.dumps, executor=executor)
+        sift(
+            stock,
+            recipe.curate.refuse_licences,
+            forgotten,
+            executor=executor,
+            folder=work.path("scratch"),
+            rejects=rejects,
+        )
+        settings = recipe.curate.model_copy(update={"quotas": {**stock.whole, **recipe.curate.quotas}})
+        asked, unasked = take(stock.asked, settings.quotas, rejects=rejects)
+        chosen = select(stock.candidates, settings, seed=recipe.seed, rejects=rejects)
+    picks = name_authors(chosen.picks, stock.dumps, executor=executor)
+    splits = split(picks, recipe.curate, seed=recipe.seed)
     counts = write(
         work.folder,
-        split(picks, recipe.curate, seed=recipe.seed),
+        replace(splits, test=(*splits.test, *asked)),
         dev=prompts["dev"][: recipe.curate.max_dev_prompts],
         test=prompts["test"][: recipe.curate.max_test_prompts],
-        sites=harvest.sites,
-        rejected=chosen.rejected,
-        quarantine=harvest.quarantine,
+        sites=stock.sites,
+        rejected={
+            site: chosen.rejected.get(site, Counter()) + unasked.get(site, Counter())
+            for site in {*chosen.rejected, *unasked}
+        },
+        quarantine=stock.quarantine,
         settings=recipe.curate,
     )
     work.discard("scratch")
     return [published(work, counts)]
-
-
-def _place(study: Study, path: str) -> Path:
-    """Where a source lies: `embedded` and `embedded/<site>` are the sample community."""
-    first, _, rest = path.partition("/")
-    return STARTER / "dump" / rest if first == "embedded" else study.resolve(path)
 
 
 def _given(study: Study, name: Literal["dev", "test"]) -> Path | None:
@@ -86,3 +105,8 @@ def _given(study: Study, name: Literal["dev", "test"]) -> Path | None:
     if text is None:
         return None
     return STARTER / "prompts" / f"{name}.jsonl" if text == "embedded" else study.resolve(text)
+
+
+def _prompts(path: Path | None, forgotten: Forgotten) -> list[Prompt]:
+    """The prompts of a file but those of a person who is forgotten."""
+    return [prompt for prompt in read_jsonl(path, Prompt) if not forgotten.covers(prompt.provenance)] if path else []

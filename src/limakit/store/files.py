@@ -102,6 +102,13 @@ def write_parquet(path: Path, records: Sequence[Any], schema: pa.Schema) -> None
     publish(path, sink.getvalue().to_pybytes())
 
 
+def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Publish rows as one Parquet file (zstd), with the columns and types of the rows themselves."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(list(rows)), sink, compression="zstd")
+    publish(path, sink.getvalue().to_pybytes())
+
+
 def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with open(path, "rb") as file:

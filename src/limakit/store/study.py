@@ -59,6 +59,22 @@ class Study:
         path = self.root / stage / MANIFEST
         return files.read_json(path) if path.exists() else None
 
+    def drop(self, name: str) -> bool:
+        """Remove a stage, or a file of one, for good. False where it is not there."""
+        path = self.root / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        else:
+            return False
+        files.sync_folder(path.parent)
+        return True
+
+    def clear_shelf(self) -> None:
+        """Remove what unfinished stages have left."""
+        self.drop(".work")
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the study for one process. Raises StudyError at once when another process holds it."""

@@ -5,15 +5,15 @@ candidates. The work folder receives `candidates.jsonl`, the reject log every an
 """
 
 from array import array
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
 
 from limakit.engine import Executor, Progress, silent
 from limakit.errors import InputError
+from limakit.sources.harvest import MOST_QUARANTINED, SiteCount
 from limakit.sources.stackexchange.archive import unpack
 from limakit.sources.stackexchange.find import Dump, check_head
 from limakit.sources.stackexchange.merge import best_answers
@@ -26,21 +26,6 @@ from limakit.store.rejects import RejectLog
 SOURCE = "stackexchange"
 SPLIT_BYTES = 32 << 20
 BATCH = 256
-MOST_QUARANTINED = 1000
-
-
-@dataclass(slots=True, kw_only=True)
-class SiteCount:
-    """What a site's dumps held. rows = questions + answers + others + quarantined; answers = rejected + candidates."""
-
-    site: str
-    group: str
-    questions: int = 0
-    answers: int = 0
-    others: int = 0
-    quarantined: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    candidates: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

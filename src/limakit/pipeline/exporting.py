@@ -1,0 +1,70 @@
+"""Export of the training set to a folder of its own: checked for licences, secrets and personal data first."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, get_args
+
+from limakit.errors import InputError, StudyError
+from limakit.pipeline.outcome import need
+from limakit.records import Example
+from limakit.share.layouts import Layout
+from limakit.store import files
+from limakit.store.study import Study
+
+
+def export(study: Study, to: Path, layout: str, *, accept_findings: bool) -> dict[str, Any]:
+    """Write the data file, README.md (the card) and ATTRIBUTION.md into the new or empty folder `to`.
+
+    Examples without a licence, or under one that the recipe refuses, are left out and counted. Passages that look like
+    secrets or personal data are listed in export/findings.jsonl of the study; unless accepted they stop the export.
+    Raises StudyError where the folder is not empty or nothing may be exported, InputError at findings.
+    """
+    from limakit.curate.attribution import attribution
+    from limakit.curate.select import Splits
+    from limakit.share.card import card
+    from limakit.share.layouts import row
+    from limakit.share.licences import objection
+    from limakit.share.personal import findings
+
+    chosen = next((name for name in get_args(Layout) if name == layout), None)
+    if chosen is None:
+        raise StudyError(f"no format {layout!r}", fix=f"Choose one of: {', '.join(get_args(Layout))}.")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise StudyError("is there already and not an empty folder", where=to, fix="Name a new folder.")
+    examples = files.read_jsonl(need(study, "curate", "train.jsonl"), Example)
+    reasons = {example.id: objection(example.provenance, study.recipe.curate.refuse_licences) for example in examples}
+    kept = [example for example in examples if reasons[example.id] is None]
+    left_out = Counter(reason for reason in reasons.values() if reason)
+    if not kept:
+        why = "; ".join(f"{count:,} {reason}" for reason, count in sorted(left_out.items())) or "it is empty"
+        raise StudyError(
+            f"nothing in the training set may be exported: {why}",
+            where=study.root,
+            fix="State the licence under which you hold each source: sources.licence, docs/sources.md.",
+        )
+    found = list(findings(kept))
+    kinds = Counter(finding.kind for finding in found)
+    listed = study.path("export", "findings.jsonl")
+    files.write_jsonl(listed, found)
+    if found and not accept_findings:
+        what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        raise InputError(
+            f"{len(found)} passages look like secrets or personal data: {what}",
+            where=listed,
+            fix="Read them there; mend your sources, or go on with --accept-findings.",
+        )
+    rows = [row(example, chosen) for example in kept]
+    name = "train.parquet" if chosen == "parquet" else "train.jsonl"
+    if chosen == "parquet":
+        files.write_table(to / name, rows)
+    else:
+        files.write_jsonl(to / name, rows)
+    files.publish_text(to / "ATTRIBUTION.md", attribution(Splits(train=tuple(kept), dev=(), test=())))
+    files.publish_text(to / "README.md", card(kept, name=study.name, file=name, left_out=left_out))
+    return {
+        "folder": str(to),
+        "format": chosen,
+        "exported": len(kept),
+        "left_out": dict(sorted(left_out.items())),
+        "findings": dict(sorted(kinds.items())),
+    }

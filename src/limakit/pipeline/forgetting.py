@@ -1,0 +1,68 @@
+"""Forget an author: their posts leave every artefact of the study, and no later curation takes them again."""
+
+from collections import Counter
+from typing import Any
+
+from limakit.engine import Progress
+from limakit.errors import StudyError
+from limakit.pipeline.curating import curate
+from limakit.records import Example, Prompt, Provenance
+from limakit.store import forgotten as memory
+from limakit.store.files import read_jsonl
+from limakit.store.study import MANIFEST, Study
+
+SPLITS = {"train": Example, "dev": Prompt, "test": Prompt}
+
+
+def forget(study: Study, author: str, *, models: bool, progress: Progress) -> dict[str, Any]:
+    """Remember the author, curate anew without them, and remove what was made from their posts.
+
+    `author` is a name or the address of an author's page. Where they had posts in the splits, the report goes, and
+    with posts among the prompts also answers, pairs and verdicts; trained checkpoints only where `models` asks for it,
+    their preflight.txt, which shows training texts, always. Raises what curation raises, for
+    example where a source is no longer there; the author is remembered then, and curate/ as it was.
+    """
+    if not author.strip():
+        raise StudyError("no author named", fix="Name one: --author NAME, or the address of their page.")
+    known = memory.load(study.root)
+    wanted = known.and_also([author])
+    gone: Counter[str] = Counter()
+    aliases = [author]
+    for split, kind in SPLITS.items():
+        for posts in _origins(study, split, kind):
+            if wanted.covers(posts) and not known.covers(posts):
+                gone[split] += 1
+                mine = (post for post in posts if wanted.covers([post]) and post.author_url)
+                aliases += [post.author_url for post in mine if post.author_url]
+    memory.save(study.root, known.and_also(aliases))
+    removed = _remove(study, gone, models=models) if gone else []
+    study.clear_shelf()
+    if study.manifest("curate") is not None:
+        curate(study, progress)
+    return {"gone": dict(gone), "removed": removed, "checkpoints_kept": _checkpoints(study) if gone["train"] else []}
+
+
+def _origins(study: Study, split: str, kind: Any) -> list[tuple[Provenance, ...]]:
+    path = study.path("curate", f"{split}.jsonl")
+    return [item.provenance for item in read_jsonl(path, kind)] if path.exists() else []
+
+
+def _remove(study: Study, gone: Counter[str], *, models: bool) -> list[str]:
+    """Remove the stages that hold what was made from the posts; returns their names."""
+    removed = ["report"]
+    if gone["dev"] or gone["test"]:
+        removed += [stage for stage in _stages(study) if stage.split("/")[0] in ("generate", "compare", "judge")]
+    if gone["train"]:
+        trained = _checkpoints(study)
+        removed += trained if models else [f"{stage}/preflight.txt" for stage in trained]
+        removed.append("export")
+    return [name for name in removed if study.drop(name)]
+
+
+def _stages(study: Study) -> list[str]:
+    found = (path.parent.relative_to(study.root).as_posix() for path in study.root.glob(f"*/**/{MANIFEST}"))
+    return sorted(stage for stage in found if not stage.startswith("."))
+
+
+def _checkpoints(study: Study) -> list[str]:
+    return [stage for stage in _stages(study) if stage.split("/")[0] == "train"]

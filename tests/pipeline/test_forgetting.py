@@ -1,0 +1,126 @@
+"""Forgetting an author: nothing of theirs is left in the study, and nothing comes back."""
+
+from pathlib import Path
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from limakit.engine import silent
+from limakit.errors import InputError, StudyError
+from limakit.pipeline.curating import curate
+from limakit.pipeline.forgetting import forget
+from limakit.store import files
+from limakit.store.study import Study
+from tests.sources.dumps import GOOD, answer, dump, question
+from tests.sources.items import curated, given
+
+ASK, SAY = {"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}
+RECIPE = """[[sources]]
+kind = "stackexchange"
+path = "dumps"
+[[sources]]
+kind = "authored"
+path = "ours.jsonl"
+[curate]
+quotas = { other = 3 }
+test_prompts = "test.jsonl"
+"""
+
+
+def study(folder: Path) -> Study:
+    """Answers by users 5 (Zoe Quill) and 6; lines by Ada and Zoe Quill; a test prompt by each."""
+    rows = []
+    for n in range(1, 9, 2):
+        body = f"<p>Case {n}.</p>{GOOD}"
+        rows += [question(n), answer(n + 1, n, 20 + n, body, OwnerUserId=5 if n in (1, 7) else 6)]
+    dump(folder / "dumps" / "kitchen.example", rows)
+    users = [f'<row Id="{n}" DisplayName="{name}" />' for n, name in ((4, "Asker"), (5, "Zoe Quill"), (6, "Bo"))]
+    (folder / "dumps" / "kitchen.example" / "Users.xml").write_text("<users>\n" + "\n".join(users) + "\n</users>")
+    lines = [{"messages": [ASK, {**SAY, "content": f"By {name}."}], "author": name} for name in ("Ada", "Zoe Quill")]
+    given(folder / "ours.jsonl", lines)
+    prompts = [
+        {"id": f"t{n}", "messages": [ASK], "provenance": [{"source": "x", "site": "y", "id": "1", "author": name}]}
+        for n, name in enumerate(("Ada", " zoe  quill "))
+    ]
+    given(folder / "test.jsonl", prompts)
+    curated(folder, RECIPE)
+    for stage in ("train/tuned", "generate/tuned", "compare", "judge/metric-chrf", "report"):
+        files.publish_json(folder / stage / "manifest.json", {})
+    files.publish_text(folder / "train/tuned/preflight.txt", "Zoe Quill")
+    return Study(folder)
+
+
+def texts(folder: Path) -> str:
+    found = [path.read_bytes() for path in (folder / "curate").iterdir() if path.suffix != ".parquet"]
+    return b"\n".join(found).decode()
+
+
+def test_nothing_of_theirs_is_left_and_nothing_comes_back(tmp_path: Path) -> None:
+    made = study(tmp_path)
+    assert "Zoe Quill" in texts(tmp_path)
+    assert "kitchen.example/users/5" in texts(tmp_path)
+    done = forget(made, "zoe quill", models=False, progress=silent)
+    assert done["gone"] == {"train": 2, "test": 1}
+    assert done["removed"] == ["report", "compare", "generate/tuned", "judge/metric-chrf", "train/tuned/preflight.txt"]
+    assert done["checkpoints_kept"] == ["train/tuned"]
+    left = texts(tmp_path)
+    for trace in ("Zoe", "zoe  quill", "kitchen.example/users/5", "Case 7", "Case 1."):
+        assert trace not in left
+    assert "By Ada." in left
+    assert "zoe" not in (tmp_path / "forgotten.json").read_text().lower()
+    train = files.read_jsonl(tmp_path / "curate" / "train.jsonl", dict)
+    assert len(train) == 3  # the two answers by Bo, who take the places, and Ada's line
+    rejected = pq.read_table(tmp_path / "curate" / "rejects.parquet").to_pylist()
+    assert [r["id"] for r in rejected if r["rule"] == "forgotten"] == [
+        "stackexchange/kitchen.example/forgotten",
+        "stackexchange/kitchen.example/forgotten",
+        "authored/ours/forgotten",
+    ]
+    again = Study(tmp_path)
+    assert curate(again, silent)[0].state == "unchanged"
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("other = 3", "other = 30"))
+    assert curate(Study(tmp_path), silent)[0].state == "done"
+    assert "Zoe" not in texts(tmp_path)
+    assert not list((tmp_path / ".work").glob("*"))
+
+
+def test_by_page_only_that_page_goes(tmp_path: Path) -> None:
+    made = study(tmp_path)
+    done = forget(made, "https://kitchen.example/users/5/", models=True, progress=silent)
+    assert done["gone"] == {"train": 1}
+    assert done["removed"] == ["report", "train/tuned"]
+    assert "By Zoe Quill." in texts(tmp_path)
+    assert "kitchen.example/users/5" not in texts(tmp_path)
+    assert (tmp_path / "generate" / "tuned").is_dir()
+    assert not (tmp_path / "train" / "tuned").exists()
+
+
+def test_somebody_unknown_is_remembered_all_the_same(tmp_path: Path) -> None:
+    made = study(tmp_path)
+    before = (tmp_path / "curate" / "train.jsonl").read_bytes()
+    done = forget(made, "Nobody", models=False, progress=silent)
+    assert (done["gone"], done["removed"]) == ({}, [])
+    assert (tmp_path / "curate" / "train.jsonl").read_bytes() == before
+    assert (tmp_path / "report").is_dir()
+    assert len(orjson.loads((tmp_path / "forgotten.json").read_bytes())["authors"]) == 1
+    with pytest.raises(StudyError, match="no author named"):
+        forget(made, " ", models=False, progress=silent)
+
+
+def test_a_study_not_yet_curated_remembers(tmp_path: Path) -> None:
+    study(tmp_path / "a")
+    for name in ("dumps", "ours.jsonl", "test.jsonl", "recipe.toml"):
+        (tmp_path / "a" / name).rename(tmp_path / name)
+    forget(Study(tmp_path), "Zoe Quill", models=False, progress=silent)
+    assert not (tmp_path / "curate").exists()
+    curate(Study(tmp_path), silent)
+    assert "Zoe" not in texts(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["[]", "{}", '{"authors": [1]}', "{"])
+def test_a_damaged_memory_is_never_ignored(tmp_path: Path, damage: str) -> None:
+    made = study(tmp_path)
+    (tmp_path / "forgotten.json").write_text(damage)
+    with pytest.raises((StudyError, InputError), match=r"forgotten\.json"):
+        curate(made, silent)
