@@ -228,4 +228,4 @@ def test_the_estimate_is_made_before_anything_is_sent(tmp_path: Path) -> None:
                 lambda what, done, total, unit, note="": said.append(note),
                 FAST,
             )
-        assert said[0].startswith("about 0.57, at most ")
+        assert said[0].startswith("about 0.6, at most 2.")
