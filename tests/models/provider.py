@@ -1,4 +1,4 @@
-"""A scripted provider on loopback, shaped like OpenAI's and Anthropic's servers, with faults, that keeps its own books."""
+"""A scripted provider on loopback, shaped like OpenAI's and Anthropic's servers, with faults, and books of its own."""
 
 import hashlib
 import json

@@ -70,7 +70,9 @@ def _compare(counts: Mapping[str, Any]) -> str:
 
 def _judge(counts: Mapping[str, Any]) -> str:
     missing = f", {counts['missing']} without a verdict" if counts["missing"] else ""
-    bill = f"; cost {counts['cost']:,.2f}" if "cost" in counts else " (a smoke test)"
+    bill = " (a smoke test)"
+    if "cost" in counts:
+        bill = f"; cost {counts['cost']:,.2f}" if counts["cost"] >= 1 else f"; cost {counts['cost']:.2g}"
     if "grades" in counts:
         systems = (
             f"{name} {', '.join(f'{value} {n}' for value, n in values.items() if value != 'missing') or 'none'}"

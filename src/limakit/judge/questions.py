@@ -101,7 +101,7 @@ def hear(question: Question, end: Reply | Failure, labels: Mapping[str, T]) -> t
     lines = [line for line in end.text.splitlines() if line.strip()]
     label = question.read(end.text, labels)
     if label is None:
-        return None, "unparseable", f"the last line is no verdict: {_short(lines[-1])}"
+        return None, "unparseable", f"the last line is no verdict: {_short(''.join(lines[-1:]))}"
     return label, "", _short(" ".join(lines[:-1]))
 
 
