@@ -87,7 +87,7 @@ def test_verdicts_in_both_orders_and_their_bill(tmp_path: Path) -> None:
     assert (counts["won"], counts["tie"], counts["conflicts"], counts["first_won"]) == ({"tuned": 5}, 1, 1, 1)
     assert counts["calls"] == 12
     assert counts["cost"] == pytest.approx(provider.billed / 1000, abs=1e-6)
-    assert say.line(model) == "✓ judge/j: of 6 pairs tuned 5, 1 tied (1 because the orders disagreed); cost 0.0064"
+    assert say.line(model) == "✓ judge/j: of 6 pairs tuned 5, 1 tied (1 because the orders disagreed); cost 0.0041"
     assert "(a smoke test)" in say.line(metric)
 
 
