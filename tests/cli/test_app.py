@@ -111,3 +111,11 @@ def test_doctor_names_every_check(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert {"python", "torch", "transformers", "7z archives", "embedded base model", "gpu"} <= set(checks)
     assert "limakit new" in limakit("doctor", tmp_path / "none").stdout
+
+
+def test_doctor_names_a_judges_key_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(
+        '[[judges]]\nname = "j"\nbase_url = "http://h"\nmodel = "m"\nkey_env = "LIMAKIT_TEST_NO_KEY"\n'
+        "input_price = 1\noutput_price = 1\nbudget = 1\n"
+    )
+    assert "judge j: LIMAKIT_TEST_NO_KEY is not in the environment" in limakit("doctor", tmp_path).stdout
