@@ -1,6 +1,5 @@
 """2,000 calls, three in ten of them faulty, 20 kills: nothing bought twice, the cap kept, everything accounted for."""
 
-import os
 import random
 import re
 import signal
@@ -26,18 +25,22 @@ from tests.models.provider import FAULTS, Provider, digest, serve
 PAIRS, KILLS = 1000, 20
 FAST = Retry(attempts=12, first=0.001)
 
-# A process that has imported everything forks one buyer for every line it reads: a kill costs no import.
+# A process that has imported everything forks a buyer for each line it reads, so that a kill costs no import. It kills
+# the child itself, which until then it has not waited for: the number cannot belong to anybody else.
 NURSERY = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from tests.judge.test_marathon import buy_all
 for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        buy_all(Path(sys.argv[1]), sys.argv[2])
-        os._exit(0)
-    print(child, flush=True)
-    print(os.waitpid(child, 0)[1], flush=True)
+    if line == "go\\n":
+        child = os.fork()
+        if not child:
+            buy_all(Path(sys.argv[1]), sys.argv[2])
+            os._exit(0)
+    else:
+        if line == "kill\\n":
+            os.kill(child, signal.SIGKILL)
+        print(os.waitpid(child, 0)[1], flush=True)
 """
 
 
@@ -89,14 +92,11 @@ def run(nursery: "subprocess.Popen[str]", provider: Provider, kill_after: int | 
     """One buyer, killed once the server has seen so many requests. Returns its wait status."""
     assert nursery.stdin
     assert nursery.stdout
-    nursery.stdin.write("go\n")
-    nursery.stdin.flush()
-    child = int(nursery.stdout.readline())
-    if kill_after is not None:
-        patience = time.monotonic() + 20
-        while provider.requests < kill_after and time.monotonic() < patience:
-            time.sleep(0.001)
-        os.kill(child, signal.SIGKILL)
+    print("go", file=nursery.stdin, flush=True)
+    patience = time.monotonic() + 20
+    while kill_after is not None and provider.requests < kill_after and time.monotonic() < patience:
+        time.sleep(0.001)
+    print("wait" if kill_after is None else "kill", file=nursery.stdin, flush=True)
     return int(nursery.stdout.readline())
 
 

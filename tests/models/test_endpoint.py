@@ -67,6 +67,10 @@ def test_every_fault_has_its_kind(tmp_path: Path, act: str, kind: str, requests:
         assert ends[0].outcome == Reply("Fine.")
         assert isinstance(ends[1].outcome, Failure)
         assert (ends[1].outcome.kind, provider.requests) == (kind, 1 + requests)
+        with Ledger(tmp_path / "ledger.db") as ledger:
+            assert provider.billed <= ledger.used("fake") / UNIT + 1e-9
+            if act.startswith(("4", "5")):
+                assert provider.billed == pytest.approx(ledger.used("fake") / UNIT), "what was not billed is free"
 
 
 def test_faults_that_pass_are_tried_again(tmp_path: Path) -> None:
