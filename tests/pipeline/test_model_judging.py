@@ -10,7 +10,7 @@ from limakit.cli import say
 from limakit.compare.pairs import make_pairs
 from limakit.engine import silent
 from limakit.errors import InputError, ModelError
-from limakit.pipeline.judging import judge
+from limakit.pipeline.judging import judge, report
 from limakit.records import Grade, Prompt, Response, Turn, Verdict
 from limakit.store import files
 from limakit.store.files import read_json, read_jsonl, write_jsonl
@@ -172,3 +172,21 @@ def test_the_key_is_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     found = [path for path in tmp_path.rglob("*") if path.is_file() and b"SECRET" in path.read_bytes()]
     assert found == []
     assert read_json(tmp_path / "judge" / "j" / "manifest.json")["counts"]["calls"] == 12
+
+
+def test_the_report_has_every_judge(tmp_path: Path) -> None:
+    with serve(answering(tuned_wins)) as provider:
+        judge(study(tmp_path, one(provider), one(provider, "likert", "marks")), silent)
+    files.publish_json(tmp_path / "curate" / "funnel.json", {"steps": [], "sites": []})
+    for name in ("curate/train.jsonl", "train/tuned/metrics.jsonl"):
+        write_jsonl(tmp_path / name, [])
+    for name in ("run", "manifest"):
+        files.publish_json(tmp_path / "train" / "tuned" / f"{name}.json", {})
+    report(Study(tmp_path), silent)
+    numbers = read_json(tmp_path / "report" / "report.json")
+    wins = {row["judge"]: row["against"][0]["win"] for row in numbers["comparison"]["judges"]}
+    assert wins == {"metric:chrf": 0, "model:j": 5}
+    stages = numbers["reproduce"]["stages"]
+    assert stages["judge/j"]["counts"]["conflict_rate"] == pytest.approx(1 / 6, abs=1e-4)
+    assert stages["judge/marks"]["counts"]["missing"] == 12
+    assert "model j" in (tmp_path / "report" / "index.html").read_text()
