@@ -1,5 +1,6 @@
 from importlib import resources
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -29,6 +30,17 @@ def test_the_empty_recipe_is_the_papers(tmp_path: Path) -> None:
     assert generate.max_new_tokens == 2048
 
 
+JUDGE = """
+[[judges]]
+name = 'j'
+base_url = 'http://127.0.0.1:1/v1'
+model = 'm'
+input_price = 0.1
+output_price = 0.2
+budget = 1
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -45,24 +57,44 @@ def test_the_empty_recipe_is_the_papers(tmp_path: Path) -> None:
         ("seed = 1\nseed = 2", "not valid TOML"),
         ("[compare]\ncandidate = 'x'", "system 'x' is not in generate.systems"),
         ("[train]\nlearning_rate = 1e-9", "must not exceed"),
+        (JUDGE + "tempreture = 1", "'judges.[0].tempreture'; the nearest known name is 'temperature'"),
+        (JUDGE.replace("budget = 1", ""), "judges[0].budget: Field required"),
+        (JUDGE + JUDGE, "the name 'j' is taken"),
+        (JUDGE.replace("'j'", "'../j'"), "judges[0].name"),
+        (JUDGE.replace("'j'", "'metric-chrf'"), "is taken"),
+        (JUDGE.replace("http://", "ftp://"), "base_url must begin with"),
     ],
 )
 def test_a_bad_recipe_is_one_clear_line(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(RecipeError) as caught:
         load(tmp_path, text)
     message = str(caught.value)
-    assert says.replace("sources.[0]", "sources[0]") in message
+    assert says.replace(".[0]", "[0]") in message
     assert str(tmp_path / "recipe.toml") in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JUDGE + "key_env = 'sk-SECRET-1'",
+        JUDGE.replace("127.0.0.1", "me:sk-SECRET-1@127.0.0.1"),
+        JUDGE.replace("/v1", "/v1?key=sk-SECRET-1"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
+    with pytest.raises(RecipeError, match="key") as caught:
+        load(tmp_path, text)
+    assert "SECRET" not in str(caught.value)
 
 
 def test_every_field_is_documented() -> None:
     def fields(model):
         for name, field in model.model_fields.items():
-            inner = field.annotation
+            inner = next(iter(get_args(field.annotation)), field.annotation)
             if isinstance(inner, type) and hasattr(inner, "model_fields"):
                 yield from fields(inner)
-            elif name != "sources":
+            else:
                 yield f"{model.__name__}.{name}", field.description
 
     found = dict(fields(Recipe))

@@ -25,12 +25,14 @@ def recipe_page() -> str:
     lines += ["default below, and the defaults are the paper's. Unknown keys are refused.", ""]
     head = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in Recipe.model_fields.items():
-        section: Any = field.annotation
         if name == "sources":
             for kind, inner in KINDS.items():
                 lines += _section(f'[[sources]] kind = "{kind}"', inner, head)
-        elif isinstance(section, type) and issubclass(section, BaseModel):
-            lines += _section(f"[{name}]", section, head)
+            continue
+        listed = get_origin(field.annotation) is list
+        section: Any = get_args(field.annotation)[0] if listed else field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            lines += _section(f"[[{name}]]" if listed else f"[{name}]", section, head)
         else:
             lines += [
                 "## Top level",

@@ -4,9 +4,11 @@ Defaults follow Zhou et al. 2023 (arXiv 2305.11206), sections 2 and 3; where the
 """
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -15,6 +17,7 @@ from limakit.recipe_sources import KINDS, Count, Section, Source
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Price = Annotated[float, Field(ge=0, le=1e4)]
 
 
 class Base(Section):
@@ -148,6 +151,59 @@ class Judge(Section):
     """Difference of the metric, in its own points (0-100), up to which neither answer is called better."""
 
 
+class Endpoint(Section):
+    """A server that answers over HTTP, and what it may cost. Prices and budget are in one currency of your choice."""
+
+    api: Literal["openai", "anthropic"] = "openai"
+    """`openai` for every server with `/chat/completions` (OpenAI, vLLM, llama.cpp, Gemini's compatible URL, …)."""
+    base_url: str
+    """Up to and without `/chat/completions` or `/v1/messages`, for example `http://127.0.0.1:8000/v1`."""
+    model: str
+    """Name under which the server knows the model; name a dated version where there is one."""
+    key_env: str | None = None
+    """Environment variable that holds the key; none for a server that asks for none. The key itself is never stored."""
+    input_price: Price
+    """Per million tokens sent; 0 for a server of your own."""
+    output_price: Price
+    """Per million tokens answered."""
+    cached_price: Price | None = None
+    """Per million tokens sent that the server found in its cache; by default `input_price`."""
+    budget: Annotated[float, Field(ge=0, le=1e6)]
+    """Most that may ever be spent under this name in this study. A call that could pass it is not made."""
+    temperature: Annotated[float, Field(ge=0)] | Literal["default"] = 0.0
+    """Of the answers; `default` sends none, for models that refuse one."""
+    max_tokens: Annotated[int, Field(ge=1)] = 1024
+    """Longest answer. One that is cut here has no usable end and counts as missing."""
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    """Calls under way at once."""
+    timeout: Positive = 120.0
+    """Seconds until a call is given up and tried again; its price then counts as spent, since nobody knows."""
+
+    @model_validator(mode="after")
+    def _check_endpoint(self) -> "Endpoint":
+        # Errors on the whole section do not repeat its values: one of them may be a secret in the wrong place.
+        url = urlsplit(self.base_url)
+        if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
+            raise ValueError("base_url must begin with http:// or https:// and name a server")
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("base_url must not hold a password, a query or a fragment; keys belong in key_env")
+        if self.key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.key_env):
+            raise ValueError("key_env is the NAME of an environment variable in capitals, never the key itself")
+        return self
+
+
+class ModelJudge(Endpoint):
+    """`[[judges]]`: language models that judge, beside the reference metric. See docs/judges.md."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    """Yours to choose; its verdicts are in `judge/<name>`, by `model:<name>`."""
+    task: Literal["pairwise", "likert", "absolute", "safety"] = "pairwise"
+    """`pairwise`: which of two answers, in both orders; `likert`: helpfulness 1 to 6; `absolute`: excellent, pass or
+    fail; `safety`: safe or unsafe and the kind of intent, for sensitive prompts."""
+    prompt: str | None = None
+    """File that replaces the judge's instructions, relative to the recipe; by default limakit's own."""
+
+
 class Report(Section):
     """`[report]`: the statistics."""
 
@@ -169,6 +225,7 @@ class Recipe(Section):
     generate: Generate = Generate()
     compare: Compare = Compare()
     judge: Judge = Judge()
+    judges: list[ModelJudge] = []
     report: Report = Report()
 
     @model_validator(mode="after")
@@ -178,6 +235,10 @@ class Recipe(Section):
                 raise ValueError(f"compare: system {name!r} is not in generate.systems")
         if self.compare.candidate in self.compare.baselines:
             raise ValueError(f"compare: {self.compare.candidate!r} cannot be its own baseline")
+        names = [judge.name for judge in self.judges]
+        for name in names:
+            if names.count(name) > 1 or name.startswith("metric-"):
+                raise ValueError(f"judges: the name {name!r} is taken, choose another")
         return self
 
     def resolved(self) -> dict[str, Any]:
@@ -220,5 +281,8 @@ def _known_keys(places: tuple[Any, ...]) -> list[str]:
         return list(KINDS[places[2]].model_fields)
     section: Any = Recipe
     for place in places:
-        section = section.model_fields[place].annotation
+        if isinstance(place, int):
+            continue
+        annotation = section.model_fields[place].annotation
+        section = next(iter(get_args(annotation)), annotation)
     return list(section.model_fields)

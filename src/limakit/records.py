@@ -175,4 +175,6 @@ class Grade:
     value: str | None
     """`1`…`6`, `excellent`/`pass`/`fail`, `safe`/`unsafe`; None where the judge gave no usable answer."""
     sample: int = 0
+    intent: Literal["explicit", "implicit", "none"] | None = None
+    """Of the prompt, where safety was judged."""
     detail: str = ""

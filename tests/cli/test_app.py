@@ -127,3 +127,11 @@ def test_export_and_forget_from_the_command_line(tmp_path: Path) -> None:
     done = limakit("forget", tmp_path, "--author", "ada", "--json")
     assert json.loads(done.stdout)["gone"] == {"train": 1}, done.stderr
     assert (tmp_path / "curate" / "train.jsonl").read_text() == ""
+
+
+def test_doctor_names_a_judges_key_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(
+        '[[judges]]\nname = "j"\nbase_url = "http://h"\nmodel = "m"\nkey_env = "LIMAKIT_TEST_NO_KEY"\n'
+        "input_price = 1\noutput_price = 1\nbudget = 1\n"
+    )
+    assert "judge j: LIMAKIT_TEST_NO_KEY is not in the environment" in limakit("doctor", tmp_path).stdout

@@ -103,6 +103,10 @@ def _study(folder: Path) -> list[Check]:
         if not path.exists():
             fix = f"Put the data there or change sources.path in {study.path('recipe.toml')}"
             found.append(Check("source", "missing", f"{path} does not exist", fix))
+    for judge in recipe.judges:
+        if judge.key_env and not os.environ.get(judge.key_env):
+            fix = f"Before judging: export {judge.key_env}=…"
+            found.append(Check(f"judge {judge.name}", "missing", f"{judge.key_env} is not in the environment", fix))
     stages = sorted(p.parent.relative_to(folder).as_posix() for p in folder.glob("*/**/manifest.json"))
     finished = [stage for stage in stages if not stage.startswith(".")]
     found.append(Check("finished stages", "ok", ", ".join(finished) or "none yet", f"limakit run {folder}"))

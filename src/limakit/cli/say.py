@@ -89,6 +89,16 @@ def _compare(counts: Mapping[str, Any]) -> str:
 
 
 def _judge(counts: Mapping[str, Any]) -> str:
-    won = ", ".join(f"{name} {n}" for name, n in counts.items() if name not in {"pairs", "tie", "missing"})
     missing = f", {counts['missing']} without a verdict" if counts["missing"] else ""
-    return f"of {counts['pairs']:,} pairs {won or 'nobody won any'}, {counts['tie']} tied{missing} (a smoke test)"
+    bill = " (a smoke test)"
+    if "cost" in counts:
+        bill = f"; cost {counts['cost']:,.2f}" if counts["cost"] >= 1 else f"; cost {counts['cost']:.2g}"
+    if "grades" in counts:
+        systems = (
+            f"{name} {', '.join(f'{value} {n}' for value, n in values.items() if value != 'missing') or 'none'}"
+            for name, values in counts["grades"].items()
+        )
+        return f"of {counts['answers']:,} answers {'; '.join(systems) or 'none was to be graded'}{missing}{bill}"
+    won = ", ".join(f"{name} {n}" for name, n in counts["won"].items())
+    conflicts = f" ({counts['conflicts']} because the orders disagreed)" if counts.get("conflicts") else ""
+    return f"of {counts['pairs']:,} pairs {won or 'nobody won any'}, {counts['tie']} tied{conflicts}{missing}{bill}"

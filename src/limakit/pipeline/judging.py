@@ -39,7 +39,14 @@ def compare(study: Study, progress: Progress) -> list[Outcome]:
 
 
 def judge(study: Study, progress: Progress) -> list[Outcome]:
-    """Judge compare/pairs.jsonl by closeness to the written references: a smoke test, not a preference."""
+    """Judge by closeness to the written references, a smoke test, and by each language model that the recipe names."""
+    from limakit.pipeline.model_judging import judge_by_model
+
+    by_metric = _judge_by_metric(study, progress)
+    return [by_metric, *(judge_by_model(study, settings, progress) for settings in study.recipe.judges)]
+
+
+def _judge_by_metric(study: Study, progress: Progress) -> Outcome:
     from limakit.judge import reference
 
     pairs, settings = need(study, "compare", "pairs.jsonl"), study.recipe.judge
@@ -50,25 +57,32 @@ def judge(study: Study, progress: Progress) -> list[Outcome]:
         code=["judge", "records.py"],
     )
     if work.done:
-        return [unchanged(work)]
+        return unchanged(work)
     items, verdicts = read_jsonl(pairs, Pair), []
     for verdict in reference.judge(items, tie_band=settings.tie_band):
         verdicts.append(verdict)
         progress("judging", len(verdicts), len(items), "pairs")
     write_jsonl(work.path("verdicts.jsonl"), verdicts)
-    winners = Counter(verdict.winner for verdict in verdicts if verdict.winner)
+    won = Counter(verdict.winner for verdict in verdicts if verdict.winner)
     labels = Counter(verdict.label or "missing" for verdict in verdicts)
-    return [published(work, {"pairs": len(items), **winners, "tie": labels["tie"], "missing": labels["missing"]})]
+    counts = {"pairs": len(items), "won": dict(sorted(won.items())), "tie": labels["tie"], "missing": labels["missing"]}
+    return published(work, counts)
 
 
 def _judge_folder(study: Study) -> str:
     return f"judge/metric-{study.recipe.judge.metric}"
 
 
+def _comparing(study: Study) -> list[str]:
+    """Stages of the judges that compare pairs."""
+    return [_judge_folder(study), *(f"judge/{j.name}" for j in study.recipe.judges if j.task == "pairwise")]
+
+
 def report(study: Study, progress: Progress) -> list[Outcome]:
     """Turn everything into numbers with intervals and one page: report/index.html, report.json, figures."""
     recipe, stages = study.recipe, ["curate", "train/tuned"]
     stages += [*(f"generate/{system}" for system in recipe.generate.systems), "compare", _judge_folder(study)]
+    stages += [f"judge/{judge.name}" for judge in recipe.judges]
     found = {
         "funnel": need(study, "curate", "funnel.json"),
         "train": need(study, "curate", "train.jsonl"),
@@ -76,14 +90,14 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
         "metrics": need(study, "train/tuned", "metrics.jsonl"),
         "run": need(study, "train/tuned", "run.json"),
         "pairs": need(study, "compare", "pairs.jsonl"),
-        "verdicts": need(study, _judge_folder(study), "verdicts.jsonl"),
     }
+    verdicts = {stage: need(study, stage, "verdicts.jsonl") for stage in _comparing(study)}
     answers = {s: need(study, f"generate/{s}", "responses.jsonl") for s in recipe.generate.systems}
     manifests = {stage: need(study, stage, "manifest.json") for stage in stages}
     work = study.begin(
         "report",
         settings={"study": study.name, "recipe": recipe.resolved()},
-        inputs={**found, **answers, **{f"{stage}/manifest": path for stage, path in manifests.items()}},
+        inputs={**found, **answers, **verdicts, **{f"{stage}/manifest": path for stage, path in manifests.items()}},
         code=["report", "records.py"],
     )
     if work.done:
@@ -97,7 +111,7 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
             recipe=recipe,
             prompts=len(read_jsonl(found["test"], Prompt)),
             pairs=read_jsonl(found["pairs"], Pair),
-            verdicts=read_jsonl(found["verdicts"], Verdict),
+            verdicts=[verdict for path in verdicts.values() for verdict in read_jsonl(path, Verdict)],
             responses=[response for path in answers.values() for response in read_jsonl(path, Response)],
             examples=read_jsonl(found["train"], Example),
             funnel=read_json(found["funnel"]),
