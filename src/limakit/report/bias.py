@@ -1,11 +1,17 @@
-"""What besides quality may have moved a judge: the side an answer stood on, and its length."""
+"""What besides quality may have moved a judge: the side an answer stood on, its length, and who wrote it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from limakit.records import Pair, Verdict
+import numpy as np
+
+from limakit.records import Verdict
 from limakit.report.rates import wilson
+from limakit.report.resample import percentile_interval, resampled_rates
 from limakit.report.significance import sign_test
+
+Lengths = Mapping[str, Mapping[str, int]]
+"""Pair id to the characters of each system's answer."""
 
 
 def position_bias(verdicts: Sequence[Verdict], *, confidence: float) -> dict[str, Any]:
@@ -15,20 +21,56 @@ def position_bias(verdicts: Sequence[Verdict], *, confidence: float) -> dict[str
     return _share("first_won", first, second, confidence)
 
 
-def length_bias(verdicts: Sequence[Verdict], pairs: Mapping[str, Pair], *, confidence: float) -> dict[str, Any]:
+def length_bias(verdicts: Sequence[Verdict], lengths: Lengths, *, confidence: float) -> dict[str, Any]:
     """How often the longer answer (in characters) won, among verdicts with a winner on answers of unequal length.
 
     A share above one half is no proof of bias: a longer answer may be the better one.
     """
     longer = shorter = 0
     for verdict in verdicts:
-        pair = pairs.get(verdict.pair_id)
-        if pair is None or verdict.winner is None or len(pair.a.text) == len(pair.b.text):
+        known = lengths.get(verdict.pair_id)
+        if known is None or verdict.winner is None or known[verdict.a] == known[verdict.b]:
             continue
-        longest = pair.a.system if len(pair.a.text) > len(pair.b.text) else pair.b.system
+        longest = max((verdict.a, verdict.b), key=known.__getitem__)
         longer += verdict.winner == longest
         shorter += verdict.winner != longest
     return _share("longer_won", longer, shorter, confidence)
+
+
+def self_preference(
+    verdicts: Sequence[Verdict], judge: str, system: str, *, resamples: int, seed: int, confidence: float
+) -> dict[str, Any] | None:
+    """How much better `system` fares with `judge`, which is that system, than with all other judges on the same pairs.
+
+    The difference of the two win rates (ties half), with its bootstrap interval over prompts; None where no pair of
+    that system was judged by both. It takes the other judges for the truth, and they may share its taste.
+    """
+    found: dict[str, tuple[str, list[float], list[float]]] = {}
+    for verdict in verdicts:
+        if verdict.label is not None and system in (verdict.a, verdict.b):
+            _, own, others = found.setdefault(verdict.pair_id, (verdict.prompt_id, [], []))
+            score = 0.5 if verdict.winner is None else float(verdict.winner == system)
+            (own if verdict.judge == judge else others).append(score)
+    both = [entry for entry in found.values() if entry[1] and entry[2]]
+    if not both:
+        return None
+    _, cluster = np.unique([prompt for prompt, _, _ in both], return_inverse=True)
+    sides = [[float(np.mean(entry[side])) for entry in both] for side in (1, 2)]
+    sums = np.array([np.bincount(cluster, weights=side) for side in sides])
+    counts = np.repeat(np.bincount(cluster)[None].astype(float), 2, axis=0)
+    rates = resampled_rates(sums, counts, resamples=resamples, seed=seed)
+    low, high = percentile_interval(rates[:, 0] - rates[:, 1], confidence)
+    own, others = (float(np.mean(side)) for side in sides)
+    return {
+        "judge": judge,
+        "system": system,
+        "items": len(both),
+        "own": own,
+        "others": others,
+        "difference": own - others,
+        "low": low,
+        "high": high,
+    }
 
 
 def _share(name: str, yes: int, no: int, confidence: float) -> dict[str, Any]:

@@ -28,7 +28,9 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
             candidate=recipe.compare.candidate,
             baselines=recipe.compare.baselines,
             asked=asked,
-            pairs={pair.id: pair for pair in inputs.pairs},
+            lengths={
+                pair.id: {answer.system: len(answer.text) for answer in (pair.a, pair.b)} for pair in inputs.pairs
+            },
             resamples=recipe.report.resamples,
             seed=recipe.seed,
             confidence=recipe.report.confidence,
