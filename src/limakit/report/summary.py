@@ -127,7 +127,7 @@ def _finer(
             longer.append(known[candidate] - known[verdict.b if verdict.a == candidate else verdict.a])
     if graded and any((verdict.judge, verdict.pair_id) in preferences for verdict in verdicts):
         _, cluster = np.unique(prompts, return_inverse=True)
-        sums, counts = np.bincount(cluster, weights=graded), np.bincount(cluster).astype(float)
+        sums, counts = np.bincount(cluster, weights=graded).astype(float), np.bincount(cluster).astype(float)
         rates = resampled_rates(sums[None], counts[None], resamples=options["resamples"], seed=options["seed"])
         low, high = percentile_interval(rates[:, 0], options["confidence"])
         error = clustered_error(sums, counts)
