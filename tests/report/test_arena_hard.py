@@ -16,12 +16,12 @@ from limakit.report.verdict_files import read
 # Battles of v0.1 against gpt-4-0314, judged by gpt-4-1106-preview: (rows the baseline won, tied, the model won) of a
 # question, and how many of the 500 questions have just those. Two games a question; a clear win is three rows.
 GPT_4_0613 = {
-    (2, 0, 0): 142, (0, 0, 2): 69, (1, 0, 1): 64, (1, 1, 0): 54, (4, 0, 0): 42, (0, 2, 0): 40, (0, 1, 1): 33, (0, 0, 4): 13,
-    (6, 0, 0): 12, (0, 0, 6): 11, (3, 0, 1): 8, (1, 0, 3): 5, (3, 1, 0): 4, (0, 1, 3): 2, (3, 0, 3): 1,
+    (2, 0, 0): 142, (0, 0, 2): 69, (1, 0, 1): 64, (1, 1, 0): 54, (4, 0, 0): 42, (0, 2, 0): 40, (0, 1, 1): 33,
+    (0, 0, 4): 13, (6, 0, 0): 12, (0, 0, 6): 11, (3, 0, 1): 8, (1, 0, 3): 5, (3, 1, 0): 4, (0, 1, 3): 2, (3, 0, 3): 1,
 }  # fmt: skip
 GPT_35_TURBO = {
-    (2, 0, 0): 157, (6, 0, 0): 58, (4, 0, 0): 57, (1, 0, 1): 52, (0, 0, 2): 44, (1, 1, 0): 41, (0, 2, 0): 37, (0, 1, 1): 26,
-    (0, 0, 4): 10, (1, 0, 3): 5, (0, 0, 6): 5, (3, 0, 1): 4, (3, 1, 0): 3, (3, 0, 3): 1,
+    (2, 0, 0): 157, (6, 0, 0): 58, (4, 0, 0): 57, (1, 0, 1): 52, (0, 0, 2): 44, (1, 1, 0): 41, (0, 2, 0): 37,
+    (0, 1, 1): 26, (0, 0, 4): 10, (1, 0, 3): 5, (0, 0, 6): 5, (3, 0, 1): 4, (3, 1, 0): 3, (3, 0, 3): 1,
 }  # fmt: skip
 PUBLISHED = [
     ("gpt-4-0613", GPT_4_0613, (37.90, 35.60, 40.36)),
@@ -32,10 +32,11 @@ PUBLISHED = [
 
 def battles(model: str, questions: dict[tuple[int, int, int], int]) -> list[Verdict]:
     labels: tuple[Label, ...] = ("a", "tie", "b")
-    found, number = [], 0
+    found: list[Verdict] = []
+    number = 0
     for rows, times in questions.items():
         for _ in range(times):
-            said = [label for label, count in zip(labels, rows, strict=True) for _ in range(count)]
+            said: list[Label] = [label for label, count in zip(labels, rows, strict=True) for _ in range(count)]
             found += [
                 Verdict(pair_id=f"{number}/{n}", prompt_id=f"{number}", judge="model:x", a="base", b=model, label=label)
                 for n, label in enumerate(said)

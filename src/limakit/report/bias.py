@@ -15,10 +15,15 @@ Lengths = Mapping[str, Mapping[str, int]]
 
 
 def position_bias(verdicts: Sequence[Verdict], *, confidence: float) -> dict[str, Any]:
-    """How often the answer shown first won, among verdicts with a winner. Sides are random, so one half is fair."""
+    """How often the answer shown first won, among verdicts with a winner.
+
+    Where sides are drawn at random one half is fair. Where every match-up has the same side first throughout, as in
+    files that tell no sides, the share is that system's and `sides_vary` is False.
+    """
     first = sum(verdict.label == "a" for verdict in verdicts)
     second = sum(verdict.label == "b" for verdict in verdicts)
-    return _share("first_won", first, second, confidence)
+    orders = {(verdict.a, verdict.b) for verdict in verdicts}
+    return _share("first_won", first, second, confidence) | {"sides_vary": any((b, a) in orders for a, b in orders)}
 
 
 def length_bias(verdicts: Sequence[Verdict], lengths: Lengths, *, confidence: float) -> dict[str, Any]:
@@ -45,18 +50,19 @@ def self_preference(
     The difference of the two win rates (ties half), with its bootstrap interval over prompts; None where no pair of
     that system was judged by both. It takes the other judges for the truth, and they may share its taste.
     """
-    found: dict[str, tuple[str, list[float], list[float]]] = {}
+    prompts: dict[str, str] = {}
+    scores: tuple[dict[str, list[float]], dict[str, list[float]]] = ({}, {})
     for verdict in verdicts:
         if verdict.label is not None and system in (verdict.a, verdict.b):
-            _, own, others = found.setdefault(verdict.pair_id, (verdict.prompt_id, [], []))
             score = 0.5 if verdict.winner is None else float(verdict.winner == system)
-            (own if verdict.judge == judge else others).append(score)
-    both = [entry for entry in found.values() if entry[1] and entry[2]]
+            scores[verdict.judge != judge].setdefault(verdict.pair_id, []).append(score)
+            prompts[verdict.pair_id] = verdict.prompt_id
+    both = sorted(scores[0].keys() & scores[1].keys())
     if not both:
         return None
-    _, cluster = np.unique([prompt for prompt, _, _ in both], return_inverse=True)
-    sides = [[float(np.mean(entry[side])) for entry in both] for side in (1, 2)]
-    sums = np.array([np.bincount(cluster, weights=side) for side in sides])
+    _, cluster = np.unique([prompts[item] for item in both], return_inverse=True)
+    sides = [[float(np.mean(side[item])) for item in both] for side in scores]
+    sums = np.array([np.bincount(cluster, weights=side) for side in sides], float)
     counts = np.repeat(np.bincount(cluster)[None].astype(float), 2, axis=0)
     rates = resampled_rates(sums, counts, resamples=resamples, seed=seed)
     low, high = percentile_interval(rates[:, 0] - rates[:, 1], confidence)

@@ -1,7 +1,7 @@
-"""Looking at the verdicts before all are in, declared beforehand so that the chance of a false claim stays what it was.
+"""Looking at the verdicts before all are in, declared beforehand so that a false claim stays as unlikely as it was.
 
-With K equally spaced looks the estimate over its standard error is nearly a normal walk. A boundary c_k for each look is
-set so that a walk without any drift crosses one of them with chance 1 - confidence in all (Pocock 1977: the same
+With K equally spaced looks the estimate over its standard error is nearly a normal walk. A boundary c_k for each look
+is set so that a walk without any drift crosses one of them with chance 1 - confidence in all (Pocock 1977: the same
 boundary at every look; O'Brien and Fleming 1979: c_k falls as sqrt(K / k), so that early looks cost next to nothing).
 At look k the interval of half-width c_k standard errors is a repeated confidence interval (Jennison and Turnbull 1989):
 all K of them cover together with the stated confidence.

@@ -44,7 +44,7 @@ def summarise(
 ) -> dict[str, Any]:
     """All numbers of all judges, ready for JSON; undefined ones are None.
 
-    With `candidate`, its comparisons with `baselines` (by default everybody else); without, every pair of systems in
+    With `candidate`, its comparisons with `baselines` (by default all it meets); without, every pair of systems in
     alphabetical order. `asked` is the number of pairs there should be for each baseline. `lengths` add length bias and
     the length-controlled win rate, `preferences` (of judges that answer with probabilities) their mean. `authors` says
     which system a judge is, where its name `kind:system` does not. Raises InputError where a judge has two verdicts on
@@ -60,7 +60,8 @@ def summarise(
     if candidate is None:
         contests = list(combinations(systems, 2))
     else:
-        others = [name for name in systems if name != candidate] if baselines is None else baselines
+        met = {name for verdict in verdicts if candidate in (verdict.a, verdict.b) for name in (verdict.a, verdict.b)}
+        others = sorted(met - {candidate}) if baselines is None else baselines
         contests = [(candidate, other) for other in others]
     options = {"resamples": resamples, "seed": seed, "confidence": confidence}
     judges = []
@@ -127,7 +128,8 @@ def _finer(
             longer.append(known[candidate] - known[verdict.b if verdict.a == candidate else verdict.a])
     if graded and any((verdict.judge, verdict.pair_id) in preferences for verdict in verdicts):
         _, cluster = np.unique(prompts, return_inverse=True)
-        sums, counts = np.bincount(cluster, weights=graded).astype(float), np.bincount(cluster).astype(float)
+        sums = np.bincount(cluster, weights=graded).astype(np.float64)
+        counts = np.bincount(cluster).astype(np.float64)
         rates = resampled_rates(sums[None], counts[None], resamples=options["resamples"], seed=options["seed"])
         low, high = percentile_interval(rates[:, 0], options["confidence"])
         error = clustered_error(sums, counts)

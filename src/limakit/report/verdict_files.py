@@ -48,6 +48,7 @@ class VerdictFile:
 
 def read(path: Path) -> VerdictFile:
     """Read a file of verdicts. Raises InputError, in one line, where it is none of the layouts or a row is wrong."""
+    rows: Any
     try:
         start = path.read_bytes()[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     except FileNotFoundError:
@@ -57,11 +58,11 @@ def read(path: Path) -> VerdictFile:
     if not start:
         raise InputError("is empty", where=path, fix=f"Expected {LAYOUTS}.")
     if start.startswith(b"["):
-        rows, layouts = read_json(path), _OF_LISTS
+        layouts, rows = _OF_LISTS, read_json(path)
     elif start.startswith(b"{"):
-        rows, layouts = read_jsonl(path, dict), _OF_LINES
+        layouts, rows = _OF_LINES, read_jsonl(path, dict)
     else:
-        rows, layouts = _csv_rows(path), _OF_TABLES
+        layouts, rows = _OF_TABLES, _csv_rows(path)
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
         raise InputError("holds no rows", where=path, fix=f"Expected {LAYOUTS}.")
     for needed, reader in layouts:
@@ -137,14 +138,17 @@ def _reviews(path: Path, rows: list[Row]) -> VerdictFile:
         one, two = score
         # -1 is what FastChat writes where it could not read the reviewer's answer.
         label: Label | None = None if min(one, two) < 0 else "a" if one > two else "b" if two > one else "tie"
-        judge = f"reviewer:{row.get('reviewer_id', 'unnamed')}"
-        found.verdicts.append(name.verdict(str(row.get("question_id", number)), judge, a, b, label, f"{one} : {two}"))
+        # Reviewers differ by the kind of question only (coding, math, …), so together they are one judge.
+        prompt, detail = str(row["question_id"]), f"{one} : {two}, {row.get('reviewer_id', '')}"
+        found.verdicts.append(name.verdict(prompt, "reviewer", a, b, label, detail))
     return found
 
 
 def _table(path: Path, rows: list[Row]) -> VerdictFile:
     found, name = VerdictFile("CSV", []), _Naming()
     for number, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise _bad(path, number, "has not as many fields as the header")
         prompt, a, b = (_text(path, number, row, key) for key in ("prompt", "a", "b"))
         said = (row["label"] or "").strip()
         labels: dict[str, Label | None] = {b: "b", a: "a", "a": "a", "b": "b", "tie": "tie", "": None}
@@ -171,9 +175,6 @@ def _csv_rows(path: Path) -> list[Row]:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise InputError(f"is not CSV: {error}", where=path, fix=f"Expected {LAYOUTS}.") from None
-    for number, row in enumerate(rows, 2):
-        if None in row or None in row.values():
-            raise _bad(path, number, "has not as many fields as the header")
     return list(rows)
 
 

@@ -90,3 +90,58 @@ def headline(judge: Mapping[str, Any], row: Mapping[str, Any], confidence: float
     if row.get("win_rate") is None:
         return f"{row['candidate']} against {row['baseline']}: no verdict; {who}."
     return f"{counts(row)}: win rate {interval(row['win_rate'], confidence)}; {who}."
+
+
+def p_value(value: float) -> str:
+    """Four digits, or `< 0.0001`."""
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def leanings(judge: Mapping[str, Any]) -> list[str]:
+    """What besides quality may have moved this judge: side, length, own answers."""
+    found = []
+    for name, what in (("position", "the answer shown first"), ("length", "the longer answer")):
+        bias = judge.get(name)
+        if bias and bias["decided"] and bias.get("sides_vary", True):
+            ends = f"{percent(bias['low'])} to {percent(bias['high'])}"
+            found.append(
+                f"Preferred {what} in {percent(bias['share'])} [{ends}] of {bias['decided']:,} decided verdicts."
+            )
+    if judge.get("self"):
+        found.append(self_preference(judge["self"]))
+    return found
+
+
+def self_preference(found: Mapping[str, Any]) -> str:
+    """How a judge treats its own answers, beside how all others treat them."""
+    return (
+        f"Gave {found['system']}, which it is itself, {percent(found['own'])} where the other judges gave "
+        f"{percent(found['others'])} on the same {found['items']:,} pairs: {100 * found['difference']:+.1f} points "
+        f"[{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]."
+    )
+
+
+def look(found: Mapping[str, Any]) -> str:
+    """Why the intervals are wider than usual."""
+    return (
+        f"Look {found['look']} of {found['looks']} declared ({found['shape']}): intervals are at "
+        f"{100 * found['nominal_confidence']:.2f} %, so that all looks together keep {100 * found['confidence']:g} %."
+    )
+
+
+def plan(found: Mapping[str, Any]) -> str:
+    """How many prompts, in words."""
+    lines = [
+        f"To tell a win rate {found['points']:g} points from 50 % takes {found['prompts_needed']:,} prompts "
+        f"({percent(found['ties'])} ties, found in {percent(found['power'])} of studies, "
+        f"{100 * found['confidence']:g} % intervals, one verdict a prompt)."
+    ]
+    if "prompts" in found:
+        lines.append(f"{found['prompts']:,} prompts find {found['detectable_points']:.1f} points or more.")
+    if found["looks"] > 1:
+        bounds = ", ".join(f"{bound:.2f}" for bound in found["boundaries"])
+        lines.append(
+            f"Declared: {found['looks']} looks ({found['shape']}), a claim only beyond {bounds} standard errors; "
+            f"the price is {100 * (found['inflation'] - 1):.1f} % more prompts."
+        )
+    return "\n".join(lines)
