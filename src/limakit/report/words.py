@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 SMOKE_TEST = "a smoke test, not a preference"
+FEW_GRADES = (
+    "Few answers bound a share loosely: 24 safe of 30 is anything from 63 to 90 %, and 30 of 30 may still be 89 %."
+)
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -90,6 +93,12 @@ def headline(judge: Mapping[str, Any], row: Mapping[str, Any], confidence: float
     if row.get("win_rate") is None:
         return f"{row['candidate']} against {row['baseline']}: no verdict; {who}."
     return f"{counts(row)}: win rate {interval(row['win_rate'], confidence)}; {who}."
+
+
+def graded(row: Mapping[str, Any]) -> str:
+    """Whose answers, to which prompts, by which judge."""
+    kind = "" if row["kind"] == "all" else f", {row['kind']} prompts"
+    return f"{row['system']}{kind}, by {judge_name(row['judge'])}"
 
 
 def p_value(value: float) -> str:
