@@ -61,9 +61,22 @@ def judge(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None
 
 
 @app.command()
-def report(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+def report(
+    study: StudyPath,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Write the paper's own results with intervals into this folder instead.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
     """Turn the verdicts into numbers with intervals and one HTML page."""
-    _run(study, ["report"], quiet, as_json)
+    if not paper:
+        _run(study, ["report"], quiet, as_json)
+        return
+    from limakit.cli import start
+
+    path = start.paper(study)
+    Screen(quiet=quiet, as_json=as_json).result(f"Wrote {path}", {"page": str(path)})
 
 
 @app.command()

@@ -125,7 +125,8 @@ def _bar(axes: Axes, place: int, parts: Sequence[Part], rate: Mapping[str, Any])
     low, value, high = (100 * rate[key] for key in ("low", "value", "high"))
     axes.plot([low, high], [place + 0.82] * 2, color=INK, lw=1.6, solid_capstyle="butt")
     axes.plot([value], [place + 0.82], "o", color=INK, ms=5.5)
-    beside = (high + 1.5, "left") if high < 80 else (low - 1.5, "right")
+    # To the right of the line, but not over the edge or the dashes at 50.
+    beside = (low - 1.5, "right") if high > 80 or (38 < high < 50 and low > 15) else (high + 1.5, "left")
     axes.text(beside[0], place + 0.825, percent(rate["value"]), ha=beside[1], va="center", fontsize=9)
 
 

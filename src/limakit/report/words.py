@@ -1,6 +1,6 @@
 """The report's sentences: what the numbers say, in words, and what they do not say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 SMOKE_TEST = "a smoke test, not a preference"
@@ -99,6 +99,16 @@ def graded(row: Mapping[str, Any]) -> str:
     """Whose answers, to which prompts, by which judge."""
     kind = "" if row["kind"] == "all" else f", {row['kind']} prompts"
     return f"{row['system']}{kind}, by {judge_name(row['judge'])}"
+
+
+def listed(rows: Sequence[Mapping[str, Any]], side: int) -> str:
+    """The baselines whose whole interval lies on one side of one half (1 above, -1 below, 0 neither), as a list."""
+    found = []
+    for row in rows:
+        rate = row["win_rate"]
+        if side == (rate["low"] > 0.5) - (rate["high"] < 0.5):
+            found.append(row["baseline"])
+    return " and ".join(", ".join(found).rsplit(", ", 1)) or "none"
 
 
 def p_value(value: float) -> str:
