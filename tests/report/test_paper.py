@@ -11,8 +11,8 @@ import pytest
 
 from limakit.cli.start import paper
 from limakit.errors import StudyError
-from limakit.report.paper import TABLES, build, numbers
 from limakit.report.page import Report
+from limakit.report.paper import TABLES, build, numbers
 
 
 @pytest.fixture(scope="module")
