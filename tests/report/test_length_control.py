@@ -102,6 +102,17 @@ def test_the_summary_has_it_beside_the_raw_rate_where_lengths_are_known() -> Non
     assert "length_controlled" not in bare
 
 
+def test_no_certainty_where_there_is_nothing_to_fit() -> None:
+    verdicts = board(20, 0, 0)
+    lengths = {v.pair_id: {"tuned": 100 + n, "base": 90} for n, v in enumerate(verdicts)}
+    found = summarise(verdicts, candidate="tuned", lengths=lengths, resamples=300)
+    assert "length_controlled" not in found["judges"][0]["against"][0]
+    verdicts = board(12, 2, 6)
+    alike = {v.pair_id: {"tuned": 100, "base": 90} for v in verdicts}
+    found = summarise(verdicts, candidate="tuned", lengths=alike, resamples=300)
+    assert "length_controlled" not in found["judges"][0]["against"][0]
+
+
 def published(folder: Path) -> dict[str, dict[str, str]]:
     name = "leaderboards/data_AlpacaEval_2/weighted_alpaca_eval_gpt4_turbo_leaderboard.csv"
     with open(folder / name, newline="") as file:

@@ -134,7 +134,8 @@ def _finer(
         low, high = percentile_interval(rates[:, 0], options["confidence"])
         error = clustered_error(sums, counts)
         found["preference"] = {"value": float(np.mean(graded)), "low": low, "high": high, "error": error}
-    if longer and len(longer) == len(graded) and len(set(prompts)) > 1:
+    # With all scores or all differences alike there is nothing to fit, and the prior's certainty would be false.
+    if len(longer) == len(graded) and min(len(set(prompts)), len(set(graded)), len(set(longer))) > 1:
         controlled = length_controlled(
             np.array(graded), np.array(longer, float), prompts, seed=options["seed"], confidence=options["confidence"]
         )
