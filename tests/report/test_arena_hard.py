@@ -13,6 +13,8 @@ from limakit.report.resample import percentile_interval, resampled_rates
 from limakit.report.summary import summarise
 from limakit.report.verdict_files import read
 
+# Counted from data/arena_hard_battles.jsonl in danielwetzel/arena-hard-auto at 90fa399, a public copy of Arena-Hard's
+# repository that keeps what its show_result.py writes (Apache-2.0); allenlee-37/KT-arena-hard-auto has the same totals.
 # Battles of v0.1 against gpt-4-0314, judged by gpt-4-1106-preview: (rows the baseline won, tied, the model won) of a
 # question, and how many of the 500 questions have just those. Two games a question; a clear win is three rows.
 GPT_4_0613 = {
