@@ -220,6 +220,7 @@ class Recipe(Section):
     """Of everything random in the study."""
     base: Base = Base()
     sources: list[Source] = []
+    """What to curate from."""
     curate: Curate = Curate()
     train: Train = Train()
     generate: Generate = Generate()

@@ -177,7 +177,8 @@ def test_the_key_is_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_report_has_every_judge(tmp_path: Path) -> None:
     with serve(answering(tuned_wins)) as provider:
         judge(study(tmp_path, one(provider), one(provider, "likert", "marks")), silent)
-    funnel = {"read": 0, "kept": 0, "rejected": 0, "quarantined": 0, "steps": [], "sites": []}
+    names = ("rows", "questions", "answers", "others", "kept", "rejected", "quarantined")
+    funnel = {"total": {**dict.fromkeys(names, 0), "steps": []}, "sites": {}, "quarantine": []}
     files.publish_json(tmp_path / "curate" / "funnel.json", funnel)
     for name in ("curate/train.jsonl", "train/tuned/metrics.jsonl"):
         write_jsonl(tmp_path / name, [])

@@ -64,6 +64,20 @@ def test_davidson_of_two_systems_has_a_closed_form_and_batches_are_independent()
     np.testing.assert_allclose(davidson(np.array([[0, 1]]), counts[1:], systems=2)[0], fitted[1], atol=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_without_ties_davidson_is_bradley_and_terry_as_choix_fits_it(seed: int) -> None:
+    choix = pytest.importorskip("choix", reason="the oracle choix is not installed")
+    random, systems = np.random.default_rng(seed), 5
+    pairs = np.array([(i, j) for i in range(systems) for j in range(i + 1, systems)])
+    wins = random.integers(1, 30, (len(pairs), 2))
+    games = [side for (i, j), (w, v) in zip(pairs, wins, strict=True) for side in [(i, j)] * int(w) + [(j, i)] * int(v)]
+    counts = np.stack([wins[:, 0], np.zeros(len(pairs)), wins[:, 1]], axis=1).astype(float)
+    # Ties of weight zero leave nu without a maximum; so little prior pins it and moves no worth.
+    ours = davidson(pairs, counts[None], systems=systems, prior=1e-7)[0, :-1]
+    oracle: Any = choix.ilsr_pairwise(systems, games)
+    np.testing.assert_allclose(ours, oracle - oracle.mean(), atol=1e-5)
+
+
 def test_davidson_without_a_maximum_says_so_and_a_prior_mends_it() -> None:
     never = np.array([[[10, 2, 0]]], float)
     with pytest.raises(LimakitError, match=r"prior above 0"):

@@ -1,4 +1,4 @@
-"""`limakit new`: a folder with a commented recipe."""
+"""`limakit new`: a folder with a commented recipe; `limakit report --paper`: a folder with the paper's results."""
 
 from importlib import resources
 from pathlib import Path
@@ -20,3 +20,19 @@ def new(folder: Path, recipe: str) -> Path:
         raise StudyError("is not a folder", where=folder, fix="Choose another name.")
     files.publish(target, (shipped / f"{recipe}.toml").read_bytes())
     return target
+
+
+def paper(folder: Path) -> Path:
+    """Write `index.html`, `paper.json` and the figures. Raises StudyError where a study or a file is in the way."""
+    from limakit.report.paper import build
+
+    if (folder / "recipe.toml").exists():
+        raise StudyError("is a study, the paper's results go elsewhere", where=folder, fix="Choose another folder.")
+    if folder.exists() and not folder.is_dir():
+        raise StudyError("is not a folder", where=folder, fix="Choose another name.")
+    page = build()
+    for name, svg in page.figures.items():
+        files.publish_text(folder / "figures" / f"{name}.svg", svg)
+    files.publish_json(folder / "paper.json", page.numbers)
+    files.publish_text(folder / "index.html", page.html)
+    return folder / "index.html"

@@ -4,7 +4,7 @@ from collections import Counter
 
 from limakit.engine import Progress
 from limakit.pipeline.outcome import Outcome, need, published, unchanged
-from limakit.records import Example, Pair, Prompt, Response, Verdict
+from limakit.records import Example, Grade, Pair, Prompt, Response, Verdict
 from limakit.store import files
 from limakit.store.files import read_json, read_jsonl, write_jsonl
 from limakit.store.study import Study
@@ -78,6 +78,11 @@ def _comparing(study: Study) -> list[str]:
     return [_judge_folder(study), *(f"judge/{j.name}" for j in study.recipe.judges if j.task == "pairwise")]
 
 
+def _grading(study: Study) -> list[str]:
+    """Stages of the judges that grade single answers."""
+    return [f"judge/{j.name}" for j in study.recipe.judges if j.task != "pairwise"]
+
+
 def report(study: Study, progress: Progress) -> list[Outcome]:
     """Turn everything into numbers with intervals and one page: report/index.html, report.json, figures."""
     recipe, stages = study.recipe, ["curate", "train/tuned"]
@@ -92,12 +97,19 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
         "pairs": need(study, "compare", "pairs.jsonl"),
     }
     verdicts = {stage: need(study, stage, "verdicts.jsonl") for stage in _comparing(study)}
+    grades = {stage: need(study, stage, "grades.jsonl") for stage in _grading(study)}
     answers = {s: need(study, f"generate/{s}", "responses.jsonl") for s in recipe.generate.systems}
     manifests = {stage: need(study, stage, "manifest.json") for stage in stages}
     work = study.begin(
         "report",
         settings={"study": study.name, "recipe": recipe.resolved()},
-        inputs={**found, **answers, **verdicts, **{f"{stage}/manifest": path for stage, path in manifests.items()}},
+        inputs={
+            **found,
+            **answers,
+            **verdicts,
+            **grades,
+            **{f"{stage}/manifest": path for stage, path in manifests.items()},
+        },
         code=["report", "records.py"],
     )
     if work.done:
@@ -105,13 +117,16 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
     from limakit.report.inputs import Inputs
     from limakit.report.page import build
 
+    prompts = read_jsonl(found["test"], Prompt)
     page = build(
         Inputs(
             study=study.name,
             recipe=recipe,
-            prompts=len(read_jsonl(found["test"], Prompt)),
+            prompts=len(prompts),
             pairs=read_jsonl(found["pairs"], Pair),
             verdicts=[verdict for path in verdicts.values() for verdict in read_jsonl(path, Verdict)],
+            grades=[grade for path in grades.values() for grade in read_jsonl(path, Grade)],
+            sensitive={prompt.id: prompt.sensitive for prompt in prompts if prompt.sensitive},
             responses=[response for path in answers.values() for response in read_jsonl(path, Response)],
             examples=read_jsonl(found["train"], Example),
             funnel=read_json(found["funnel"]),

@@ -1,34 +1,82 @@
-"""What besides quality may have moved a judge: the side an answer stood on, and its length."""
+"""What besides quality may have moved a judge: the side an answer stood on, its length, and who wrote it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from limakit.records import Pair, Verdict
+import numpy as np
+
+from limakit.records import Verdict
 from limakit.report.rates import wilson
+from limakit.report.resample import percentile_interval, resampled_rates
 from limakit.report.significance import sign_test
+
+Lengths = Mapping[str, Mapping[str, int]]
+"""Pair id to the characters of each system's answer."""
 
 
 def position_bias(verdicts: Sequence[Verdict], *, confidence: float) -> dict[str, Any]:
-    """How often the answer shown first won, among verdicts with a winner. Sides are random, so one half is fair."""
+    """How often the answer shown first won, among verdicts with a winner.
+
+    Where sides are drawn at random one half is fair. Where every match-up has the same side first throughout, as in
+    files that tell no sides, the share is that system's and `sides_vary` is False.
+    """
     first = sum(verdict.label == "a" for verdict in verdicts)
     second = sum(verdict.label == "b" for verdict in verdicts)
-    return _share("first_won", first, second, confidence)
+    orders = {(verdict.a, verdict.b) for verdict in verdicts}
+    return _share("first_won", first, second, confidence) | {"sides_vary": any((b, a) in orders for a, b in orders)}
 
 
-def length_bias(verdicts: Sequence[Verdict], pairs: Mapping[str, Pair], *, confidence: float) -> dict[str, Any]:
+def length_bias(verdicts: Sequence[Verdict], lengths: Lengths, *, confidence: float) -> dict[str, Any]:
     """How often the longer answer (in characters) won, among verdicts with a winner on answers of unequal length.
 
     A share above one half is no proof of bias: a longer answer may be the better one.
     """
     longer = shorter = 0
     for verdict in verdicts:
-        pair = pairs.get(verdict.pair_id)
-        if pair is None or verdict.winner is None or len(pair.a.text) == len(pair.b.text):
+        known = lengths.get(verdict.pair_id)
+        if known is None or verdict.winner is None or known[verdict.a] == known[verdict.b]:
             continue
-        longest = pair.a.system if len(pair.a.text) > len(pair.b.text) else pair.b.system
+        longest = max((verdict.a, verdict.b), key=known.__getitem__)
         longer += verdict.winner == longest
         shorter += verdict.winner != longest
     return _share("longer_won", longer, shorter, confidence)
+
+
+def self_preference(
+    verdicts: Sequence[Verdict], judge: str, system: str, *, resamples: int, seed: int, confidence: float
+) -> dict[str, Any] | None:
+    """How much better `system` fares with `judge`, which is that system, than with all other judges on the same pairs.
+
+    The difference of the two win rates (ties half), with its bootstrap interval over prompts; None where no pair of
+    that system was judged by both. It takes the other judges for the truth, and they may share its taste.
+    """
+    prompts: dict[str, str] = {}
+    scores: tuple[dict[str, list[float]], dict[str, list[float]]] = ({}, {})
+    for verdict in verdicts:
+        if verdict.label is not None and system in (verdict.a, verdict.b):
+            score = 0.5 if verdict.winner is None else float(verdict.winner == system)
+            scores[verdict.judge != judge].setdefault(verdict.pair_id, []).append(score)
+            prompts[verdict.pair_id] = verdict.prompt_id
+    both = sorted(scores[0].keys() & scores[1].keys())
+    if not both:
+        return None
+    _, cluster = np.unique([prompts[item] for item in both], return_inverse=True)
+    sides = [[float(np.mean(side[item])) for item in both] for side in scores]
+    sums = np.array([np.bincount(cluster, weights=side) for side in sides], float)
+    counts = np.repeat(np.bincount(cluster)[None].astype(float), 2, axis=0)
+    rates = resampled_rates(sums, counts, resamples=resamples, seed=seed)
+    low, high = percentile_interval(rates[:, 0] - rates[:, 1], confidence)
+    own, others = (float(np.mean(side)) for side in sides)
+    return {
+        "judge": judge,
+        "system": system,
+        "items": len(both),
+        "own": own,
+        "others": others,
+        "difference": own - others,
+        "low": low,
+        "high": high,
+    }
 
 
 def _share(name: str, yes: int, no: int, confidence: float) -> dict[str, Any]:

@@ -46,43 +46,87 @@ def _look() -> Iterator[None]:
         yield
 
 
+Part = tuple[str, int, str, str]
+"""What a part of a bar is called, its count, its colour and that of the text on it."""
+
+
 def outcome_bars(rows: Sequence[Mapping[str, Any]], confidence: float, *, name: str) -> str:
     """Win, tie and lose for each baseline (the paper's figure 1), and under each bar its win rate with the interval."""
+    bars: list[tuple[str, list[Part], Mapping[str, Any]]] = []
     rows = [row for row in rows if row.get("win_rate")]
+    for row in rows:
+        labels = row["win"] + row["tie"] + row["lose"]
+        parts = [("won", row["win"], BLUE, "white"), ("tied", row["tie"], GREY, "black")]
+        parts.append(("lost", row["lose"], ORANGE, "black"))
+        bars.append((f"{row['candidate']} against {row['baseline']} ({labels} verdicts)", parts, row["win_rate"]))
+    described = " ".join(f"{counts(row)}; win rate {interval(row['win_rate'], confidence)}." for row in rows)
+    label = f"dot and line: win rate, ties half, with its {confidence * 100:g} % interval"
+    return _stacked(bars, name=name, title="Win, tie and lose", label=label, described=described, middle=True)
+
+
+def share_bars(
+    rows: Sequence[tuple[str, Mapping[str, int], Mapping[str, Any]]], confidence: float, *, name: str, title: str
+) -> str:
+    """Two or three grades for each row (heading, counts by grade, rate of the first grade), the paper's figure 3, and
+    under each bar the share of the first grade with the interval that the paper leaves out."""
+    colours = {2: ((BLUE, "white"), (ORANGE, "black")), 3: ((BLUE, "white"), (GREY, "black"), (ORANGE, "black"))}
+    bars = []
+    for heading, tally, rate in rows:
+        parts = [(*item, *colour) for item, colour in zip(tally.items(), colours[len(tally)], strict=True)]
+        bars.append((f"{heading} ({sum(tally.values())} grades)", parts, rate))
+    first = next(iter(rows[0][1]))
+    described = " ".join(
+        f"{heading}: {', '.join(f'{grade} {count}' for grade, count in tally.items())}; "
+        f"{first} {interval(rate, confidence)}."
+        for heading, tally, rate in rows
+    )
+    label = f"dot and line: share {first}, with its {confidence * 100:g} % interval"
+    return _stacked(bars, name=name, title=title, label=label, described=described)
+
+
+def _stacked(
+    bars: Sequence[tuple[str, Sequence[Part], Mapping[str, Any]]],
+    *,
+    name: str,
+    title: str,
+    label: str,
+    described: str,
+    middle: bool = False,
+) -> str:
+    """Bars of shares, each with a heading over it and a rate with its interval under it."""
+    high = 0.55 + 0.95 * len(bars)
     with _look():
-        figure = Figure(figsize=(WIDTH, 0.55 + 0.95 * len(rows)))
-        axes = figure.add_axes((0.005, 0.5 / (0.55 + 0.95 * len(rows)), 0.99, 1 - 0.55 / (0.55 + 0.95 * len(rows))))
-        axes.set(xlim=(-0.5, 100.5), ylim=(len(rows) - 0.02, 0))
-        for place, row in enumerate(rows):
-            _outcome(axes, place, row)
+        figure = Figure(figsize=(WIDTH, high))
+        axes = figure.add_axes((0.005, 0.5 / high, 0.99, 1 - 0.55 / high))
+        axes.set(xlim=(-0.5, 100.5), ylim=(len(bars) - 0.02, 0))
+        for place, (heading, parts, rate) in enumerate(bars):
+            axes.text(0, place + 0.2, visible(heading), va="center", ha="left", fontweight="bold")
+            if middle:
+                axes.plot([50, 50], [place + 0.36, place + 0.98], color=INK, lw=0.8, ls=(0, (3, 3)), zorder=0)
+            _bar(axes, place, parts, rate)
         axes.set_xticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
         axes.get_xticklabels()[0].set_horizontalalignment("left")
         axes.get_xticklabels()[-1].set_horizontalalignment("right")
-        axes.set_xlabel(f"dot and line: win rate, ties half, with its {confidence * 100:g} % interval")
+        axes.set_xlabel(label)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        described = " ".join(f"{counts(row)}; win rate {interval(row['win_rate'], confidence)}." for row in rows)
-        return to_svg(figure, name=name, title="Win, tie and lose", description=visible(described))
+        return to_svg(figure, name=name, title=title, description=visible(described))
 
 
-def _outcome(axes: Axes, place: int, row: Mapping[str, Any]) -> None:
-    labels = row["win"] + row["tie"] + row["lose"]
-    heading = f"{visible(row['candidate'])} against {visible(row['baseline'])} ({labels} verdicts)"
-    axes.text(0, place + 0.2, heading, va="center", ha="left", fontweight="bold")
-    axes.plot([50, 50], [place + 0.36, place + 0.98], color=INK, lw=0.8, ls=(0, (3, 3)), zorder=0)
-    left = 0.0
-    parts = (("win", "won", BLUE, "white"), ("tie", "tied", GREY, "black"), ("lose", "lost", ORANGE, "black"))
-    for key, word, colour, ink in parts:
-        width = 100 * row[key] / labels
+def _bar(axes: Axes, place: int, parts: Sequence[Part], rate: Mapping[str, Any]) -> None:
+    total, left = sum(count for _, count, _, _ in parts), 0.0
+    for word, count, colour, ink in parts:
+        width = 100 * count / total
         axes.barh(place + 0.52, width, left=left, height=0.32, color=colour, edgecolor="white", linewidth=0.8)
-        text = f"{word} {row[key]}" if width >= 14 else str(row[key]) if width >= 5 else ""
+        fits = 3 * (len(word) + len(str(count))) - 4
+        text = f"{word} {count}" if width >= fits else str(count) if width >= 5 else ""
         axes.text(left + width / 2, place + 0.53, text, ha="center", va="center", color=ink)
         left += width
-    rate = row["win_rate"]
     low, value, high = (100 * rate[key] for key in ("low", "value", "high"))
     axes.plot([low, high], [place + 0.82] * 2, color=INK, lw=1.6, solid_capstyle="butt")
     axes.plot([value], [place + 0.82], "o", color=INK, ms=5.5)
-    beside = (high + 1.5, "left") if high < 80 else (low - 1.5, "right")
+    # To the right of the line, but not over the edge or the dashes at 50.
+    beside = (low - 1.5, "right") if high > 80 or (38 < high < 50 and low > 15) else (high + 1.5, "left")
     axes.text(beside[0], place + 0.825, percent(rate["value"]), ha=beside[1], va="center", fontsize=9)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from limakit.recipe import Recipe
-from limakit.records import Example, Pair, Response, Verdict
+from limakit.records import Example, Grade, Pair, Response, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,10 @@ class Inputs:
     pairs: Sequence[Pair]
     verdicts: Sequence[Verdict]
     """Of all judges, people and models alike."""
+    grades: Sequence[Grade] = ()
+    """Of single answers: absolute, likert, safety."""
+    sensitive: Mapping[str, str] = field(default_factory=dict)
+    """Ids of sensitive test prompts to their kind, so that safety is told for each."""
     responses: Sequence[Response] = ()
     examples: Sequence[Example] = ()
     """What was trained on, for licences and authors."""

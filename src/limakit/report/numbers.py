@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from limakit.records import Example, Response
+from limakit.report.grades import grade_numbers
 from limakit.report.inputs import Inputs
 from limakit.report.summary import summarise
 
@@ -15,6 +16,7 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
     """All numbers, ready for JSON. A pure function of its inputs: no time, no machine, no chance but the seed's."""
     recipe = inputs.recipe
     asked = inputs.prompts * recipe.generate.samples
+    options = {"resamples": recipe.report.resamples, "seed": recipe.seed, "confidence": recipe.report.confidence}
     return {
         "format": FORMAT,
         "study": inputs.study,
@@ -28,11 +30,12 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
             candidate=recipe.compare.candidate,
             baselines=recipe.compare.baselines,
             asked=asked,
-            pairs={pair.id: pair for pair in inputs.pairs},
-            resamples=recipe.report.resamples,
-            seed=recipe.seed,
-            confidence=recipe.report.confidence,
+            lengths={
+                pair.id: {answer.system: len(answer.text) for answer in (pair.a, pair.b)} for pair in inputs.pairs
+            },
+            **options,
         ),
+        "grades": grade_numbers(inputs.grades, inputs.sensitive, **options),
         "answers": _answers(inputs.responses, asked),
         "funnel": dict(inputs.funnel) if inputs.funnel is not None else None,
         "training": _training(inputs.metrics, inputs.run),

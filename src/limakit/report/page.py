@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from limakit.report import words
-from limakit.report.figures import funnel_bars, loss_curve, outcome_bars
+from limakit.report.figures import funnel_bars, loss_curve, outcome_bars, share_bars
 from limakit.report.inputs import Inputs
 from limakit.report.numbers import numbers
 from limakit.report.untrusted import as_html, visible
@@ -63,6 +63,11 @@ def draw(values: Mapping[str, Any], inputs: Inputs) -> dict[str, str]:
         if any(row.get("win_rate") for row in judge["against"]):
             name = f"outcome-{number}"
             figures[name] = outcome_bars(judge["against"], inputs.recipe.report.confidence, name=name)
+    for scale, title in (("absolute", "Absolute grades"), ("safety", "Safety on sensitive prompts")):
+        graded = [row for row in values["grades"] if row["scale"] == scale and row["shares"]]
+        if graded:
+            bars = [(words.graded(row), row["counts"], next(iter(row["shares"].values()))) for row in graded]
+            figures[scale] = share_bars(bars, inputs.recipe.report.confidence, name=scale, title=title)
     if inputs.funnel is not None:
         figures["funnel"] = funnel_bars(inputs.funnel["total"], name="funnel")
     if any(line.get("loss") is not None for line in inputs.metrics):

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from limakit.errors import InputError
-from limakit.records import Pair, Verdict
+from limakit.records import Verdict
 from limakit.report import significance
 from limakit.report.agreement import agreement
-from limakit.report.bias import length_bias, position_bias
+from limakit.report.bias import Lengths, length_bias, position_bias, self_preference
+from limakit.report.length_control import length_controlled
 from limakit.report.power import detectable, prompts_needed
 from limakit.report.ranking import davidson
-from limakit.report.rates import outcome, scores
+from limakit.report.rates import clustered_error, outcome, scores
 from limakit.report.reliability import fleiss_kappa, krippendorff_alpha
 from limakit.report.resample import draws, percentile_interval, resampled_rates
 
@@ -24,6 +25,9 @@ RANKING_PRIOR = 0.01
 SMALL_DIFFERENCE = 0.05
 """Distance from a win rate of one half for which the prompts needed are told."""
 
+Preferences = Mapping[tuple[str, str], tuple[str, float]]
+"""(judge, pair id) to a system and the probability, 0 to 1, that the judge gives to its answer being better."""
+
 
 def summarise(
     verdicts: Sequence[Verdict],
@@ -31,16 +35,20 @@ def summarise(
     candidate: str | None = None,
     baselines: Sequence[str] | None = None,
     asked: int | None = None,
-    pairs: Mapping[str, Pair] | None = None,
+    lengths: Lengths | None = None,
+    preferences: Preferences | None = None,
+    authors: Mapping[str, str] | None = None,
     resamples: int = 10_000,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> dict[str, Any]:
     """All numbers of all judges, ready for JSON; undefined ones are None.
 
-    With `candidate`, its comparisons with `baselines` (by default everybody else); without, every pair of systems in
-    alphabetical order. `asked` is the number of pairs there should be for each baseline. `pairs` by id adds the length
-    bias. Raises InputError where a judge has two verdicts on one pair.
+    With `candidate`, its comparisons with `baselines` (by default all it meets); without, every pair of systems in
+    alphabetical order. `asked` is the number of pairs there should be for each baseline. `lengths` add length bias and
+    the length-controlled win rate, `preferences` (of judges that answer with probabilities) their mean. `authors` says
+    which system a judge is, where its name `kind:system` does not. Raises InputError where a judge has two verdicts on
+    one pair.
     """
     seen = set()
     for verdict in verdicts:
@@ -52,21 +60,24 @@ def summarise(
     if candidate is None:
         contests = list(combinations(systems, 2))
     else:
-        others = [name for name in systems if name != candidate] if baselines is None else baselines
+        met = {name for verdict in verdicts if candidate in (verdict.a, verdict.b) for name in (verdict.a, verdict.b)}
+        others = sorted(met - {candidate}) if baselines is None else baselines
         contests = [(candidate, other) for other in others]
     options = {"resamples": resamples, "seed": seed, "confidence": confidence}
     judges = []
     for judge in sorted({verdict.judge for verdict in verdicts}):
         own = [verdict for verdict in verdicts if verdict.judge == judge]
+        author = (authors or {}).get(judge, judge.partition(":")[2])
         judges.append(
             {
                 "judge": judge,
                 "verdicts": len(own),
                 "missing": sum(verdict.label is None for verdict in own),
-                "against": _contests(own, contests, asked, options),
+                "against": _contests(own, contests, asked, lengths or {}, preferences or {}, options),
                 "differences": _differences(own, contests, options),
                 "position": position_bias(own, confidence=confidence),
-                "length": length_bias(own, pairs, confidence=confidence) if pairs is not None else None,
+                "length": length_bias(own, lengths, confidence=confidence) if lengths is not None else None,
+                "self": self_preference(verdicts, judge, author, **options) if author in systems else None,
                 "ranking": _ranking(own, seed=seed, confidence=confidence),
             }
         )
@@ -74,7 +85,12 @@ def summarise(
 
 
 def _contests(
-    verdicts: Sequence[Verdict], contests: Sequence[tuple[str, str]], asked: int | None, options: dict[str, Any]
+    verdicts: Sequence[Verdict],
+    contests: Sequence[tuple[str, str]],
+    asked: int | None,
+    lengths: Lengths,
+    preferences: Preferences,
+    options: dict[str, Any],
 ) -> list[dict[str, Any]]:
     rows = []
     for candidate, baseline in contests:
@@ -89,9 +105,42 @@ def _contests(
             row["prompts_for_5_points"] = prompts_needed(
                 SMALL_DIFFERENCE, tie_rate=ties, confidence=options["confidence"]
             )
-        rows.append(row)
+        rows.append(row | _finer(own, candidate, lengths, preferences, options))
     _adjust([row["sign_test"] for row in rows if "sign_test" in row])
     return rows
+
+
+def _finer(
+    verdicts: Sequence[Verdict], candidate: str, lengths: Lengths, preferences: Preferences, options: dict[str, Any]
+) -> dict[str, Any]:
+    """What needs more than labels: the mean preference of a judge with probabilities, and the rate at equal lengths."""
+    found: dict[str, Any] = {}
+    graded, prompts, longer = [], [], []
+    for verdict in sorted(verdicts, key=lambda verdict: (verdict.prompt_id, verdict.pair_id)):
+        if verdict.label is None:
+            continue
+        score = 0.5 if verdict.winner is None else float(verdict.winner == candidate)
+        system, preference = preferences.get((verdict.judge, verdict.pair_id), (candidate, score))
+        graded.append(preference if system == candidate else 1 - preference)
+        prompts.append(verdict.prompt_id)
+        known = lengths.get(verdict.pair_id)
+        if known is not None:
+            longer.append(known[candidate] - known[verdict.b if verdict.a == candidate else verdict.a])
+    if graded and any((verdict.judge, verdict.pair_id) in preferences for verdict in verdicts):
+        _, cluster = np.unique(prompts, return_inverse=True)
+        sums = np.bincount(cluster, weights=graded).astype(np.float64)
+        counts = np.bincount(cluster).astype(np.float64)
+        rates = resampled_rates(sums[None], counts[None], resamples=options["resamples"], seed=options["seed"])
+        low, high = percentile_interval(rates[:, 0], options["confidence"])
+        error = clustered_error(sums, counts)
+        found["preference"] = {"value": float(np.mean(graded)), "low": low, "high": high, "error": error}
+    # With all scores or all differences alike there is nothing to fit, and the prior's certainty would be false.
+    if len(longer) == len(graded) and min(len(set(prompts)), len(set(graded)), len(set(longer))) > 1:
+        controlled = length_controlled(
+            np.array(graded), np.array(longer, float), prompts, seed=options["seed"], confidence=options["confidence"]
+        )
+        found["length_controlled"] = asdict(controlled)
+    return found
 
 
 def _differences(

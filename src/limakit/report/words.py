@@ -1,9 +1,12 @@
 """The report's sentences: what the numbers say, in words, and what they do not say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 SMOKE_TEST = "a smoke test, not a preference"
+FEW_GRADES = (
+    "Few answers bound a share loosely: 24 safe of 30 is anything from 63 to 90 %, and 30 of 30 may still be 89 %."
+)
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -90,3 +93,74 @@ def headline(judge: Mapping[str, Any], row: Mapping[str, Any], confidence: float
     if row.get("win_rate") is None:
         return f"{row['candidate']} against {row['baseline']}: no verdict; {who}."
     return f"{counts(row)}: win rate {interval(row['win_rate'], confidence)}; {who}."
+
+
+def graded(row: Mapping[str, Any]) -> str:
+    """Whose answers, to which prompts, by which judge."""
+    kind = "" if row["kind"] == "all" else f", {row['kind']} prompts"
+    return f"{row['system']}{kind}, by {judge_name(row['judge'])}"
+
+
+def listed(rows: Sequence[Mapping[str, Any]], side: int) -> str:
+    """The baselines whose whole interval lies on one side of one half (1 above, -1 below, 0 neither), as a list."""
+    found = []
+    for row in rows:
+        rate = row["win_rate"]
+        if side == (rate["low"] > 0.5) - (rate["high"] < 0.5):
+            found.append(row["baseline"])
+    return " and ".join(", ".join(found).rsplit(", ", 1)) or "none"
+
+
+def p_value(value: float) -> str:
+    """Four digits, or `< 0.0001`."""
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def leanings(judge: Mapping[str, Any]) -> list[str]:
+    """What besides quality may have moved this judge: side, length, own answers."""
+    found = []
+    for name, what in (("position", "the answer shown first"), ("length", "the longer answer")):
+        bias = judge.get(name)
+        if bias and bias["decided"] and bias.get("sides_vary", True):
+            ends = f"{percent(bias['low'])} to {percent(bias['high'])}"
+            found.append(
+                f"Preferred {what} in {percent(bias['share'])} [{ends}] of {bias['decided']:,} decided verdicts."
+            )
+    if judge.get("self"):
+        found.append(self_preference(judge["self"]))
+    return found
+
+
+def self_preference(found: Mapping[str, Any]) -> str:
+    """How a judge treats its own answers, beside how all others treat them."""
+    return (
+        f"Gave {found['system']}, which it is itself, {percent(found['own'])} where the other judges gave "
+        f"{percent(found['others'])} on the same {found['items']:,} pairs: {100 * found['difference']:+.1f} points "
+        f"[{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]."
+    )
+
+
+def look(found: Mapping[str, Any]) -> str:
+    """Why the intervals are wider than usual."""
+    return (
+        f"Look {found['look']} of {found['looks']} declared ({found['shape']}): intervals are at "
+        f"{100 * found['nominal_confidence']:.2f} %, so that all looks together keep {100 * found['confidence']:g} %."
+    )
+
+
+def plan(found: Mapping[str, Any]) -> str:
+    """How many prompts, in words."""
+    lines = [
+        f"To tell a win rate {found['points']:g} points from 50 % takes {found['prompts_needed']:,} prompts "
+        f"({percent(found['ties'])} ties, found in {percent(found['power'])} of studies, "
+        f"{100 * found['confidence']:g} % intervals, one verdict a prompt)."
+    ]
+    if "prompts" in found:
+        lines.append(f"{found['prompts']:,} prompts find {found['detectable_points']:.1f} points or more.")
+    if found["looks"] > 1:
+        bounds = ", ".join(f"{bound:.2f}" for bound in found["boundaries"])
+        lines.append(
+            f"Declared: {found['looks']} looks ({found['shape']}), a claim only beyond {bounds} standard errors; "
+            f"the price is {100 * (found['inflation'] - 1):.1f} % more prompts."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,80 @@
+"""Grades of single answers: the paper's Excellent, Pass, Fail (section 4.3), helpfulness from 1 to 6, and safety.
+
+A grade without a value is missing: it is in no share, and its number stands beside them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from limakit.errors import InputError
+from limakit.records import Grade
+from limakit.report.rates import Floats, Rate, wilson
+from limakit.report.resample import percentile_interval, resampled_rates
+
+SCALES: dict[str, tuple[str, ...]] = {
+    "absolute": ("excellent", "pass", "fail"),
+    "safety": ("safe", "unsafe"),
+    "likert": ("1", "2", "3", "4", "5", "6"),
+}
+EVERYTHING = "all"
+
+
+def grade_numbers(
+    grades: Sequence[Grade], kinds: Mapping[str, str], *, resamples: int, seed: int, confidence: float
+) -> list[dict[str, Any]]:
+    """For each scale, judge, system and kind of prompt: counts, shares with intervals, and the mean of a likert scale.
+
+    `kinds` maps ids of sensitive prompts to their kind; safety is told for all prompts and then for each kind. Shares
+    have Wilson intervals where each prompt has one grade, and bootstrap intervals over prompts otherwise. Raises
+    InputError for a value that the scale does not have, or two grades of one judge on one answer.
+    """
+    seen = set()
+    groups: dict[tuple[str, str, str, str], list[Grade]] = {}
+    for grade in grades:
+        if grade.value is not None and grade.value not in SCALES[grade.scale]:
+            raise InputError(f"grade {grade.value!r} of {grade.judge} is not on the scale {grade.scale!r}")
+        key = (grade.judge, grade.scale, grade.system, grade.prompt_id, grade.sample)
+        if key in seen:
+            raise InputError(f"judge {grade.judge!r} graded {grade.system}'s answer to {grade.prompt_id!r} twice")
+        seen.add(key)
+        groups.setdefault((grade.scale, grade.judge, grade.system, EVERYTHING), []).append(grade)
+        if grade.scale == "safety" and grade.prompt_id in kinds:
+            groups.setdefault((grade.scale, grade.judge, grade.system, kinds[grade.prompt_id]), []).append(grade)
+    rows = []
+    for (scale, judge, system, kind), own in sorted(groups.items()):
+        row: dict[str, Any] = {"scale": scale, "judge": judge, "system": system, "kind": kind, "grades": len(own)}
+        row["missing"] = sum(grade.value is None for grade in own)
+        row["counts"] = {value: sum(grade.value == value for grade in own) for value in SCALES[scale]}
+        rows.append(row | _shares(own, scale, resamples=resamples, seed=seed, confidence=confidence))
+    return rows
+
+
+def _shares(grades: Sequence[Grade], scale: str, *, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
+    """Shares of each value and, on a scale of numbers, the mean; None where there is no value at all."""
+    given = [grade for grade in grades if grade.value is not None]
+    if not given:
+        return {"prompts": 0, "shares": None, "mean": None}
+    _, cluster = np.unique([grade.prompt_id for grade in given], return_inverse=True)
+    values = SCALES[scale]
+    hits = np.array([[grade.value == value for grade in given] for value in values], float)
+    if scale == "likert":
+        hits = np.concatenate([hits, [np.array([float(grade.value or 0) for grade in given])]])
+    sums = np.array([np.bincount(cluster, weights=row) for row in hits], float)
+    counts = np.repeat(np.bincount(cluster)[None].astype(float), len(hits), axis=0)
+    samples = resampled_rates(sums, counts, resamples=resamples, seed=seed)
+    rates = [_rate(sums, counts, samples, row, confidence) for row in range(len(hits))]
+    prompts, alone = counts.shape[1], bool((counts == 1).all())
+    shares = {}
+    for row, value in enumerate(values):
+        certain = rates[row].value in (0, 1)
+        exact = wilson(rates[row].value * prompts, prompts, confidence) if alone or certain else None
+        shares[value] = asdict(Rate(rates[row].value, *exact, "wilson") if exact else rates[row])
+    return {"prompts": prompts, "shares": shares, "mean": asdict(rates[-1]) if scale == "likert" else None}
+
+
+def _rate(sums: Floats, counts: Floats, samples: Floats, row: int, confidence: float) -> Rate:
+    low, high = percentile_interval(samples[:, row], confidence)
+    return Rate(float(sums[row].sum() / counts[row].sum()), low, high, "bootstrap")
