@@ -96,7 +96,8 @@ def limakit(options: argparse.Namespace) -> dict[str, Any]:
     from limakit.recipe import Train
     from limakit.train import attention, loss
     from limakit.train.batches import microbatches
-    from limakit.train.loop import make_optimizer, precision
+    from limakit.train.loop import make_optimizer
+    from limakit.train.step import precision
 
     model, documents = material(options)
     model.set_attn_implementation(attention.NAME)

@@ -103,7 +103,8 @@ class Train(Section):
     loss_on: Literal["response", "all"] = "response"
     """Tokens that count in the loss. The paper does not say; ours is the response and its end-of-turn token."""
     tokens_per_microbatch: Annotated[int, Field(ge=8)] = 4096
-    """Tokens that go through the model at once; bounds memory and does not change the result beyond rounding."""
+    """Most tokens that go through the model at once; bounds memory. It shrinks when memory runs out. Gradients stay the
+    same but for rounding and, with dropout, other masks."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the forward and backward pass; the weights that are updated are fp32 in either case."""
 

@@ -17,9 +17,10 @@ from limakit.errors import TrainingError
 from limakit.recipe import Train
 from limakit.store import checkpoints as store
 from limakit.store import files
-from limakit.train import dropout, loss
+from limakit.train import loss
 from limakit.train.batches import Document, batches, microbatches
 from limakit.train.checkpoint import Checkpoints, Place, restore
+from limakit.train.step import gradients, precision
 
 METRICS = "metrics.jsonl"
 
@@ -37,15 +38,16 @@ def fit(
     """Train from the newest good state, or from the start, to the end.
 
     `metrics.jsonl` gets a line a step: epoch, step, loss (mean over the step's tokens in the loss, nats), lr,
-    grad_norm (before clipping), tokens, loss_tokens; the last step of an epoch also dev_loss where there are dev
-    documents. Raises TrainingError within the step in which loss or gradient stop being finite.
+    grad_norm (before clipping), tokens, loss_tokens, microbatch_tokens (the limit, which shrinks when memory runs out);
+    the last step of an epoch also dev_loss where there are dev documents. Raises TrainingError within the step in which
+    loss or gradient stop being finite.
     """
-    device = next(model.parameters()).device
     optimizer = make_optimizer(model, settings)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     steps = settings.epochs * steps_an_epoch(len(documents), settings)
     place, log = _begin(model, optimizer, checkpoints)
     step, metrics = place.step, list(place.metrics)
+    limit = metrics[-1]["microbatch_tokens"] if metrics else settings.tokens_per_microbatch
     clock, seen = time.perf_counter(), 0
     for epoch in range(place.epoch + 1, settings.epochs + 1):
         model.train()
@@ -54,12 +56,7 @@ def fit(
             lr = learning_rate(step, steps, settings)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            loss_tokens = sum(document.targets for document in batch)
-            total = torch.zeros((), device=device)
-            for number, piece in enumerate(microbatches(batch, settings.tokens_per_microbatch)):
-                dropout.reseed(seed, epoch, step, number)
-                with precision(settings, device):
-                    total += loss.backward(model, piece.to(device), loss_tokens)
+            total, limit = gradients(model, batch, settings, limit, (seed, epoch, step))
             norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
             row = {
                 "epoch": epoch,
@@ -68,7 +65,8 @@ def fit(
                 "lr": lr,
                 "grad_norm": norm.item(),
                 "tokens": sum(len(document.ids) for document in batch),
-                "loss_tokens": loss_tokens,
+                "loss_tokens": sum(document.targets for document in batch),
+                "microbatch_tokens": limit,
             }
             if not (math.isfinite(row["loss"]) and math.isfinite(row["grad_norm"])):
                 raise TrainingError(
@@ -81,7 +79,7 @@ def fit(
             optimizer.step()
             optimizer.zero_grad()
             if dev and step % steps_an_epoch(len(documents), settings) == 0:
-                row["dev_loss"] = mean_loss(model, dev, settings)
+                row["dev_loss"] = mean_loss(model, dev, settings, limit)
             metrics.append(row)
             store.append_line(log, row)
             seen += row["tokens"]
@@ -118,18 +116,13 @@ def steps_an_epoch(documents: int, settings: Train) -> int:
     return math.ceil(documents / settings.batch_size)
 
 
-def precision(settings: Train, device: torch.device) -> torch.autocast:
-    """Matrix products in bf16 where the recipe says so; weights, norms, softmax and loss stay fp32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16")
-
-
-def mean_loss(model: Any, documents: Sequence[Document], settings: Train) -> float:
+def mean_loss(model: Any, documents: Sequence[Document], settings: Train, limit: int) -> float:
     """Mean loss a token over documents, in evaluation mode, nats."""
     device = next(model.parameters()).device
     training = model.training
     model.eval()
     total = torch.zeros((), device=device)
-    for piece in microbatches(documents, settings.tokens_per_microbatch):
+    for piece in microbatches(documents, limit):
         with precision(settings, device):
             total += loss.evaluate(model, piece.to(device))
     model.train(training)
