@@ -80,6 +80,17 @@ class Curate(Section):
 class Train(Section):
     """`[train]`: the paper's fine-tuning (section 3)."""
 
+    method: Literal["full", "lora", "qlora"] = "full"
+    """What is trained: all weights, as in the paper, or adapters beside frozen ones, whole (`lora`) or in 4 bits
+    (`qlora`, CUDA only). Adapters want about ten times the learning rate: 1e-4 to 2e-4."""
+    lora_rank: Annotated[int, Field(ge=1)] = 16
+    """Rank of the adapters."""
+    lora_alpha: Positive = 32.0
+    """The adapters' product is scaled by this over `lora_rank`."""
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout on what goes into the adapters, besides the residual one."""
+    lora_targets: list[str] = []
+    """Last names of the layers that get adapters, `q_proj` for example; empty for all linear layers but the head."""
     epochs: Annotated[int, Field(ge=1)] = 15
     """Passes over the training set; one checkpoint each."""
     batch_size: Annotated[int, Field(ge=1)] = 32

@@ -78,6 +78,7 @@ def test_what_a_run_leaves_behind(finished: Path):
         "epochs": 4,
         "steps": 12,
         "parameters": 30912,
+        "trained_parameters": 30912,
         "loss": rows(finished)[-1]["loss"],
     }
     assert facts["threads"] == 1

@@ -5,6 +5,7 @@ before it are as they were published; the newest good one counts, else training 
 bytes. Two states are kept, so that a damaged one costs an epoch, and none once training is done.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import GenerationConfig
+from transformers import AutoModelForCausalLM, GenerationConfig
 
 from limakit.models.chat import Chat, chat_template
 from limakit.store import checkpoints, files
+from limakit.train.weights import merged, trained
 
 _STATES = 2
 
@@ -49,9 +51,7 @@ class Checkpoints:
         }
 
         def fill(folder: Path) -> None:
-            save_file(
-                {name: value.detach() for name, value in model.named_parameters()}, folder / "weights.safetensors"
-            )
+            save_file({name: p.detach() for name, p in trained(model).items()}, folder / "weights.safetensors")
             save_file(dict(_slots(model, optimizer)), folder / "optimizer.safetensors")
             files.write_jsonl(folder / "metrics.jsonl", place.metrics)
             files.publish_json(folder / "state.json", facts)
@@ -95,9 +95,9 @@ def restore(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> None:
     """Put a state's weights and optimiser moments in place, bit by bit."""
     weights, slots = load_file(folder / "weights.safetensors"), load_file(folder / "optimizer.safetensors")
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in trained(model).items():
             parameter.copy_(weights[name])
-    for name, parameter in model.named_parameters():
+    for name, parameter in trained(model).items():
         for key, value in slots.items():
             kind, _, owner = key.partition(":")
             if owner == name:
@@ -108,23 +108,28 @@ def export(folder: Path, model: Any, tokenizer: Any, dtype: torch.dtype) -> None
     """Write a Hugging Face folder that other tools load as it is: safetensors, config, tokenizer with EOT, a
     generation config that stops at EOT, and a chat template that renders what `Chat` renders.
 
-    `dtype` is that of the stored weights. With bf16 training they are what the forward pass used: rounded masters.
+    Adapters are merged, so that generation needs no peft. `dtype` is that of the stored weights. With bf16 training
+    they are what the forward pass used: rounded masters.
     """
     chat = Chat(tokenizer)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    model.generation_config = GenerationConfig(
+    config = copy.deepcopy(model.config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    with torch.device("meta"):  # a shell of the plain class: no adapters, no shards, no quantisation
+        shell = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+    shell.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=chat.eot_id, pad_token_id=pad
     )
     tokenizer.chat_template = chat_template(tokenizer)
-    weights = {name: value.detach().to(dtype) for name, value in model.state_dict().items()}
-    model.save_pretrained(folder, state_dict=weights)
+    shell.save_pretrained(folder, state_dict=merged(model, dtype))
     tokenizer.save_pretrained(folder)
-    config = files.read_json(folder / "config.json")
-    files.publish_json(folder / "config.json", {**config, "dtype": str(dtype).removeprefix("torch.")})
+    written = files.read_json(folder / "config.json")
+    files.publish_json(folder / "config.json", {**written, "dtype": str(dtype).removeprefix("torch.")})
 
 
 def _slots(model: Any, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     """The optimiser's tensors, named `kind:parameter`."""
-    for name, parameter in model.named_parameters():
+    for name, parameter in trained(model).items():
         for kind, value in optimizer.state[parameter].items():
             yield f"{kind}:{name}", value

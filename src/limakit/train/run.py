@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from limakit.recipe import Train
 from limakit.records import Example, Prompt, Turn
 from limakit.store import files
 from limakit.store.study import versions
-from limakit.train import dropout, preflight, verify
+from limakit.train import adapters, dropout, preflight, verify
 from limakit.train.base import load
 from limakit.train.batches import render, usable
 from limakit.train.checkpoint import Checkpoints
 from limakit.train.loop import fit
+from limakit.train.step import precision
 
 RUN = "run.json"
 deterministic: Any = torch.utils.deterministic
@@ -45,6 +46,7 @@ def train(
     """
     fingerprint = _fingerprint(examples, dev, settings, seed, base)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    adapters.check(settings, device, 1)
     checkpoints = Checkpoints(folder, fingerprint, torch.float32 if settings.precision == "fp32" else torch.bfloat16)
     done = _finished(folder, fingerprint, checkpoints, settings)
     if done is not None:
@@ -52,24 +54,28 @@ def train(
         return done
     with _deterministic():
         torch.manual_seed(seed)
-        model, tokenizer = load(base, device)
+        model, tokenizer = load(base, device, adapters.quantization(settings))
         verify.check_forward(model)
+        branches = dropout.install(model, settings.residual_dropout) if settings.residual_dropout else []
         chat = Chat(tokenizer)
         documents = render(examples, chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
         kept = usable(documents)
+        if settings.method != "full":
+            adapters.add(model, settings, chat.eot_id, seed)
         found = preflight.inspect(documents, model, tokenizer, chat.eot_id, settings)
         preflight.write(folder, found)
-        branches = dropout.install(model, settings.residual_dropout) if settings.residual_dropout else []
         held_out = render(_answered(dev), chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
         held_out = [document for document in held_out if document.targets]
         place = fit(model, tokenizer, kept, held_out, settings, seed, checkpoints, progress)
-        difference = verify.check_export(checkpoints.epoch(place.epoch), model, kept[0], checkpoints.dtype)
+        with nullcontext() if settings.method == "full" else precision(settings, device):
+            difference = verify.check_export(checkpoints.epoch(place.epoch), model, kept[0], checkpoints.dtype)
     counts = {
         **found["examples"],
         "dev_documents": len(held_out),
         "epochs": place.epoch,
         "steps": place.step,
         "parameters": found["parameters"],
+        "trained_parameters": found["trained_parameters"],
         "loss": place.metrics[-1]["loss"],
     }
     facts = {
