@@ -37,7 +37,7 @@ def test_adapters_start_as_nothing_and_merge_exactly(family: str):
             parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
     expected = loss.head(model, loss.hidden(model, piece))
     assert not torch.allclose(expected, loss.head(plain, loss.hidden(plain, piece)), atol=1e-2)
-    plain.load_state_dict(weights.merged(model, torch.float32))
+    plain.load_state_dict(dict(weights.merged(model, torch.float32)), strict=False)
     torch.testing.assert_close(loss.head(plain, loss.hidden(plain, piece)), expected, atol=1e-4, rtol=1e-4)
 
 

@@ -10,7 +10,10 @@ from limakit.errors import TrainingError
 from limakit.recipe import Train
 from limakit.train import loss, step
 from limakit.train.batches import Microbatch
+from limakit.train.parallel import World
 from tests.train import families
+
+ALONE = World(torch.device("cpu"))
 
 
 def memory_for(tokens: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -31,9 +34,9 @@ def memory_for(tokens: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_the_step_is_the_same_with_less_memory(monkeypatch):
     batch, settings = families.documents(8), Train()
     roomy, narrow = families.build("llama"), families.build("llama")
-    expected, kept = step.gradients(roomy, batch, settings, 1000, (0, 1, 1))
+    expected, kept = step.gradients(roomy, batch, settings, 1000, (0, 1, 1), ALONE)
     asked = memory_for(30, monkeypatch)
-    got, limit = step.gradients(narrow, batch, settings, 1000, (0, 1, 1))
+    got, limit = step.gradients(narrow, batch, settings, 1000, (0, 1, 1), ALONE)
     assert (kept, limit < 31) == (1000, True)
     assert asked[0] == sum(len(document.ids) for document in batch)
     fitted = list(itertools.takewhile(lambda n: n <= 30, reversed(asked)))
@@ -46,4 +49,4 @@ def test_the_step_is_the_same_with_less_memory(monkeypatch):
 def test_one_example_too_many_is_said_in_one_line(monkeypatch):
     memory_for(10, monkeypatch)
     with pytest.raises(TrainingError, match=r"out of memory with one example of \d+ tokens.*gradient_checkpointing"):
-        step.gradients(families.build("llama"), families.documents(4), Train(), 1000, (0, 1, 1))
+        step.gradients(families.build("llama"), families.documents(4), Train(), 1000, (0, 1, 1), ALONE)

@@ -18,8 +18,9 @@ from limakit.recipe import Train
 from limakit.store import checkpoints as store
 from limakit.store import files
 from limakit.train import loss
-from limakit.train.batches import Document, batches, microbatches
+from limakit.train.batches import Document, batches
 from limakit.train.checkpoint import Checkpoints, Place, restore
+from limakit.train.parallel import World, deal, settle, whole
 from limakit.train.step import gradients, precision
 
 METRICS = "metrics.jsonl"
@@ -33,6 +34,7 @@ def fit(
     settings: Train,
     seed: int,
     checkpoints: Checkpoints,
+    world: World,
     progress: Progress,
 ) -> Place:
     """Train from the newest good state, or from the start, to the end.
@@ -45,7 +47,7 @@ def fit(
     optimizer = make_optimizer(model, settings)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     steps = settings.epochs * steps_an_epoch(len(documents), settings)
-    place, log = _begin(model, optimizer, checkpoints)
+    place, log = _begin(model, optimizer, checkpoints, world)
     step, metrics = place.step, list(place.metrics)
     limit = metrics[-1]["microbatch_tokens"] if metrics else settings.tokens_per_microbatch
     clock, seen = time.perf_counter(), 0
@@ -56,8 +58,8 @@ def fit(
             lr = learning_rate(step, steps, settings)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            total, limit = gradients(model, batch, settings, limit, (seed, epoch, step))
-            norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+            total, limit = gradients(model, batch, settings, limit, (seed, epoch, step), world)
+            norm = whole(torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
             row = {
                 "epoch": epoch,
                 "step": step,
@@ -79,9 +81,10 @@ def fit(
             optimizer.step()
             optimizer.zero_grad()
             if dev and step % steps_an_epoch(len(documents), settings) == 0:
-                row["dev_loss"] = mean_loss(model, dev, settings, limit)
+                row["dev_loss"] = mean_loss(model, dev, settings, limit, world)
             metrics.append(row)
-            store.append_line(log, row)
+            if world.leads:
+                store.append_line(log, row)
             seen += row["tokens"]
             rate = seen / (time.perf_counter() - clock)
             progress("train", step, steps, "step", f"loss {row['loss']:.3f}, {rate:,.0f} tokens/s")
@@ -116,28 +119,30 @@ def steps_an_epoch(documents: int, settings: Train) -> int:
     return math.ceil(documents / settings.batch_size)
 
 
-def mean_loss(model: Any, documents: Sequence[Document], settings: Train, limit: int) -> float:
+def mean_loss(model: Any, documents: Sequence[Document], settings: Train, limit: int, world: World) -> float:
     """Mean loss a token over documents, in evaluation mode, nats."""
-    device = next(model.parameters()).device
     training = model.training
     model.eval()
-    total = torch.zeros((), device=device)
-    for piece in microbatches(documents, limit):
-        with precision(settings, device):
-            total += loss.evaluate(model, piece.to(device))
+    total = torch.zeros((), device=world.device)
+    for _, piece, counts in deal(documents, limit, world):
+        with precision(settings, world.device):
+            total += loss.evaluate(model, piece.to(world.device)) * counts
+    settle(model, world)
     model.train(training)
-    return total.item() / sum(document.targets for document in documents)
+    return world.sum(total).item() / sum(document.targets for document in documents)
 
 
-def _begin(model: Any, optimizer: torch.optim.Optimizer, checkpoints: Checkpoints) -> tuple[Place, Path]:
+def _begin(model: Any, optimizer: torch.optim.Optimizer, checkpoints: Checkpoints, world: World) -> tuple[Place, Path]:
     """Where to go on, with model, optimiser and `metrics.jsonl` as they were there."""
     found = checkpoints.latest()
     if found is None:
-        checkpoints.clear(states_only=False)
+        if world.leads:
+            checkpoints.clear(states_only=False)
         place = Place(0, 0, [])
     else:
         place, folder = found
         restore(folder, model, optimizer)
     log = checkpoints.folder / METRICS
-    files.write_jsonl(log, place.metrics)
+    if world.leads:
+        files.write_jsonl(log, place.metrics)
     return place, log
