@@ -116,6 +116,12 @@ class Train(Section):
     tokens_per_microbatch: Annotated[int, Field(ge=8)] = 4096
     """Most tokens that go through the model at once; bounds memory. It shrinks when memory runs out. Gradients stay the
     same but for rounding and, with dropout, other masks."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them: a third slower, much less memory. The
+    result is the same."""
+    compile: bool = False
+    """Compile every layer (torch.compile): faster after a minute or more of compiling, so for long runs. Changes
+    rounding, and with dropout the masks. Needs a C++ compiler."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the forward and backward pass; the weights that are updated are fp32 in either case."""
 

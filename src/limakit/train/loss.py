@@ -18,7 +18,10 @@ _LOGITS = {"cpu": 2**22, "cuda": 2**27}
 def hidden(model: Any, batch: Microbatch) -> Tensor:
     """Last hidden states of the predicting positions, (N, C). `decode` is there where `parallel.shard` put it."""
     out = getattr(model, "decode", model.get_decoder())(
-        input_ids=batch.ids_T[None], position_ids=batch.positions_T[None], lengths=batch.lengths, use_cache=False
+        input_ids=batch.ids_T[None],
+        position_ids=batch.positions_T[None],
+        ends=torch.tensor((0, *batch.lengths)).cumsum(0),
+        use_cache=False,
     )
     return out.last_hidden_state[0, batch.rows_N]
 

@@ -52,17 +52,19 @@ def inspect(documents: Sequence[Document], model: Any, tokenizer: Any, eot: int,
 
 def memory(model: Any, settings: Train, longest: int) -> dict[str, int]:
     """Estimated bytes by part. Gradients and both moments are fp32 and only of what is trained; activations are counted
-    for a gated Llama layer without recomputation: about 14 vectors of the hidden size and 4 of the feed-forward size a
-    token."""
+    for a gated Llama layer: about 14 vectors of the hidden size and 4 of the feed-forward size a token, in one layer at
+    a time where the others keep only what goes into them (`gradient_checkpointing`)."""
     config = model.config
     moved = sum(parameter.numel() for parameter in trained(model).values())
     tokens = max(settings.tokens_per_microbatch, longest)
     width = 14 * config.hidden_size + 4 * getattr(config, "intermediate_size", 4 * config.hidden_size)
+    layers = config.num_hidden_layers
+    kept = layers * config.hidden_size + width if settings.gradient_checkpointing else layers * width
     parts = {
         "weights": sum(parameter.numel() * parameter.element_size() for parameter in model.parameters()),
         "gradients": 4 * moved,
         "optimizer": 8 * moved,
-        "activations": tokens * config.num_hidden_layers * width * (4 if settings.precision == "fp32" else 2),
+        "activations": tokens * kept * (4 if settings.precision == "fp32" else 2),
     }
     return {**parts, "total": sum(parts.values())}
 

@@ -16,7 +16,7 @@ from limakit.recipe import Train
 from limakit.records import Example, Prompt, Turn
 from limakit.store import files
 from limakit.store.study import versions
-from limakit.train import adapters, dropout, parallel, preflight, verify
+from limakit.train import adapters, dropout, parallel, preflight, speed, verify
 from limakit.train.base import load
 from limakit.train.batches import render, usable
 from limakit.train.checkpoint import Checkpoints
@@ -107,6 +107,7 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
             preflight.write(job.folder, found)
         held_out = render(_answered(job.dev), chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
         held_out = [document for document in held_out if document.targets]
+        speed.install(model, settings)
         parallel.shard(model, dropout.decoder_layers(model), world)
         place = fit(model, tokenizer, kept, held_out, settings, seed, checkpoints, world, progress)
         with nullcontext() if settings.method == "full" else precision(settings, world.device):
