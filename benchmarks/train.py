@@ -41,8 +41,8 @@ def main() -> None:
     results: dict[str, dict[str, Any]] = {}
     print(f"{options.model}, {options.examples} examples, {options.threads} threads, {options.precision}")
     print(
-        f"{'way':16} {'tokens/s':>9} {'against':>8} {'tokens/CPU-s':>13} {'against':>8} {'memory':>9} {'loss off by':>12} "
-        f"{'of peak':>8} {'before':>7}"
+        f"{'way':16} {'tokens/s':>9} {'against':>8} {'tokens/CPU-s':>13} {'against':>8} {'memory':>9} "
+        f"{'loss off by':>12} {'of peak':>8} {'before':>7}"
     )
     for way in ways:
         environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "PASSIVE"}

@@ -132,6 +132,20 @@ def test_what_cannot_run_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch)
     adapters.check(Train(), torch.device("cpu"), 2)
 
 
+@needs_peft
+def test_qlora_trains_and_exports_what_it_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """On a CPU, which bitsandbytes can do slowly; there it would pack weights of this size wrongly for evaluation."""
+    modules = pytest.importorskip("bitsandbytes.nn.modules")
+    monkeypatch.setattr(modules, "has_avx512bf16", lambda: False)
+    monkeypatch.setattr(adapters, "check", lambda *_: None)
+    settings = SETTINGS.model_copy(update={"method": "qlora", "precision": "bf16", "epochs": 2})
+    run(build_model(tmp_path / "base", tie=False), tmp_path / "run", settings)
+    assert rows(tmp_path / "run")[-1]["loss"] < rows(tmp_path / "run")[0]["loss"]
+    assert "quantization" not in (tmp_path / "run/epoch-02/config.json").read_text()
+    tuned: Any = AutoModelForCausalLM.from_pretrained(tmp_path / "run/epoch-02")
+    assert {p.dtype for p in tuned.parameters()} == {torch.bfloat16}
+
+
 def test_the_quantisation_is_nf4():
     assert adapters.quantization(LORA) is None
     found = adapters.quantization(Train(method="qlora"))

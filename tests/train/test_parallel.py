@@ -5,6 +5,7 @@ import json
 import math
 import multiprocessing
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -97,8 +98,13 @@ def test_killed_together_they_end_in_the_same_bytes(tiny_model: Path, tmp_path: 
     assert together(run, tiny_model, tmp_path / "whole", settings) == [0, 0]
     assert together(interrupted)[0] == 9
     assert [path.name for path in sorted((tmp_path / "killed").glob("state-*"))] == ["state-01"]
+    shutil.copytree(tmp_path / "killed", tmp_path / "alone")
     assert together(run, tiny_model, tmp_path / "killed", settings) == [0, 0]
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
+    steps: list[float] = []
+    run(tiny_model, tmp_path / "alone", settings, progress=lambda what, done, *rest: steps.append(done))
+    assert steps == [3, 4, 5, 6]
+    same(tmp_path / "alone", tmp_path / "whole", epochs=3)
 
 
 def test_with_nothing_to_do_the_others_are_dismissed(tiny_model: Path, tmp_path: Path):

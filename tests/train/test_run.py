@@ -280,6 +280,15 @@ def test_out_of_memory_shrinks_the_micro_batch_and_a_resumed_run_remembers(
     assert content(tmp_path / "again") == content(tmp_path / "run")
 
 
+def test_weights_and_moments_that_do_not_fit_are_said_in_one_line(tiny_model: Path, tmp_path: Path, monkeypatch):
+    def full(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("no more")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", full)
+    with pytest.raises(TrainingError, match=r"weights, gradients and moments do not fit. Set train.gradient_check"):
+        run(tiny_model, tmp_path / "run")
+
+
 def test_it_learns_four_answers_by_heart_and_stops(tiny_model: Path, tmp_path: Path):
     settings = Train(epochs=40, batch_size=4, learning_rate=2e-2, final_learning_rate=1e-3, residual_dropout=0.0)
     examples = EXAMPLES[:4]

@@ -2,9 +2,9 @@
 
 Registered with transformers under `NAME`; `model(..., ends=torch.tensor([0, 12, 19]))` then attends within the first 12
 tokens and within the next 7. The ends are a tensor, on the CPU and with the 0, and this function is no part of compiled
-graphs, for otherwise other documents would be another graph. No padding, no mask over the whole row. Windows (Mistral, Gemma) and soft-caps (Gemma 2) are
-honoured; attention sinks are refused. On CUDA with 16-bit inputs PyTorch's variable-length kernel takes the whole row
-at once.
+graphs, for otherwise other documents would be another graph. No padding, no mask over the whole row. Windows (Mistral,
+Gemma) and soft-caps (Gemma 2) are honoured; attention sinks are refused. On CUDA with 16-bit inputs PyTorch's
+variable-length kernel takes the whole row at once.
 Letters after the underscore: B batch (always 1), H heads, T tokens, D head width.
 """
 

@@ -27,7 +27,7 @@ def load(folder: Path, device: torch.device, quantization: Any | None = None) ->
     logging.disable_progress_bar()
     check_folder(folder)
     tokenizer = load_tokenizer(folder)
-    model = _load_model(folder, quantization)
+    model = _load_model(folder, device, quantization)
     add_eot(model, tokenizer)
     for module in model.modules():  # the only dropout is the residual one, as in the paper
         if isinstance(module, torch.nn.Dropout):
@@ -78,8 +78,8 @@ def add_eot(model: Any, tokenizer: Any) -> int:
     return eot
 
 
-def _load_model(folder: Path, quantization: Any | None) -> Any:
-    """The causal language model of a folder, in fp32; its linear layers quantised, on the GPU, where asked for."""
+def _load_model(folder: Path, device: torch.device, quantization: Any | None) -> Any:
+    """The causal language model of a folder, in fp32; its linear layers quantised on the device where asked for."""
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -97,7 +97,7 @@ def _load_model(folder: Path, quantization: Any | None) -> Any:
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
-            **({"quantization_config": quantization, "device_map": {"": 0}} if quantization else {}),
+            **({"quantization_config": quantization, "device_map": {"": str(device)}} if quantization else {}),
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"the model cannot be loaded: {_brief(error)}", where=folder) from None

@@ -11,6 +11,7 @@ import orjson
 import torch
 
 from limakit.engine import Progress, silent
+from limakit.errors import TrainingError
 from limakit.models.chat import Chat
 from limakit.recipe import Train
 from limakit.records import Example, Prompt, Turn
@@ -22,7 +23,7 @@ from limakit.train.batches import render, usable
 from limakit.train.checkpoint import Checkpoints
 from limakit.train.loop import fit
 from limakit.train.parallel import World, join
-from limakit.train.step import precision
+from limakit.train.step import FIX, precision
 
 RUN = "run.json"
 deterministic: Any = torch.utils.deterministic
@@ -52,7 +53,10 @@ def train(
         checkpoints = job.checkpoints(world)
         done = _finished(folder, fingerprint, checkpoints, settings)
         world.share(job if done is None else None)
-        counts = _train(job, world, progress) if done is None else done
+        try:
+            counts = _train(job, world, progress) if done is None else done
+        except torch.OutOfMemoryError:  # the step itself shrinks its micro-batches
+            raise TrainingError("out of memory: weights, gradients and moments do not fit", fix=FIX) from None
         checkpoints.clear(states_only=True)
         return counts
 

@@ -18,7 +18,7 @@ from limakit.train.batches import Document, microbatches
 from limakit.train.parallel import World, deal
 
 _LOWER = "Lower train.tokens_per_microbatch, or set train.gradient_checkpointing = true."
-_FIX = (
+FIX = (
     "Set train.gradient_checkpointing = true, train.precision = 'bf16' or train.method = 'lora', lower "
     "train.max_tokens, or use more GPUs."
 )
@@ -71,5 +71,5 @@ def _smaller(batch: Sequence[Document], limit: int) -> int:
     shared = [sum(piece.lengths) for piece in microbatches(batch, limit) if len(piece.lengths) > 1]
     if not shared:
         longest = max(len(document.ids) for document in batch)
-        raise TrainingError(f"out of memory with one example of {longest:,} tokens at a time", fix=_FIX)
+        raise TrainingError(f"out of memory with one example of {longest:,} tokens at a time", fix=FIX)
     return max(shared) // 2
