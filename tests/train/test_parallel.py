@@ -69,7 +69,7 @@ def same(one: Path, many: Path, *, epochs: int = 2) -> None:
     ("tie", "change"),
     [
         (True, {}),
-        (False, {"max_grad_norm": 0.5}),
+        (False, {"max_grad_norm": 0.5, "gradient_checkpointing": True}),
         (True, {"method": "lora", "lora_rank": 4}),
         (False, {"method": "lora", "lora_rank": 4, "precision": "bf16"}),
     ],
