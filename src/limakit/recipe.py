@@ -78,6 +78,17 @@ class Curate(Section):
 class Train(Section):
     """`[train]`: the paper's fine-tuning (section 3)."""
 
+    method: Literal["full", "lora", "qlora"] = "full"
+    """What is trained: all weights, as in the paper, or adapters beside frozen ones, whole (`lora`) or in 4 bits
+    (`qlora`, CUDA only). Adapters want about ten times the learning rate: 1e-4 to 2e-4."""
+    lora_rank: Annotated[int, Field(ge=1)] = 16
+    """Rank of the adapters."""
+    lora_alpha: Positive = 32.0
+    """The adapters' product is scaled by this over `lora_rank`."""
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout on what goes into the adapters, besides the residual one."""
+    lora_targets: list[str] = []
+    """Last names of the layers that get adapters, `q_proj` for example; empty for all linear layers but the head."""
     epochs: Annotated[int, Field(ge=1)] = 15
     """Passes over the training set; one checkpoint each."""
     batch_size: Annotated[int, Field(ge=1)] = 32
@@ -101,7 +112,14 @@ class Train(Section):
     loss_on: Literal["response", "all"] = "response"
     """Tokens that count in the loss. The paper does not say; ours is the response and its end-of-turn token."""
     tokens_per_microbatch: Annotated[int, Field(ge=8)] = 4096
-    """Tokens that go through the model at once; bounds memory and does not change the result beyond rounding."""
+    """Most tokens that go through the model at once; bounds memory. It shrinks when memory runs out. Gradients stay the
+    same but for rounding and, with dropout, other masks."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them: a third slower, much less memory. The
+    result is the same."""
+    compile: bool = False
+    """Compile every layer (torch.compile): faster after a minute or more of compiling, so for long runs. Changes
+    rounding, and with dropout the masks. Needs a C++ compiler."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the forward and backward pass; the weights that are updated are fp32 in either case."""
 

@@ -11,6 +11,8 @@ from limakit.train import attention, verify
 from limakit.train.base import load
 from limakit.train.batches import Document
 from limakit.train.checkpoint import export
+from limakit.train.parallel import World
+from limakit.train.weights import merged
 from tests.train import families
 
 
@@ -39,10 +41,10 @@ def test_attention_sinks_are_refused():
 
 def test_an_export_that_differs_is_noticed(tiny_model: Path, tmp_path: Path):
     model, tokenizer = load(tiny_model, torch.device("cpu"))
-    export(tmp_path / "out", model, tokenizer, torch.float32)
+    export(tmp_path / "out", model.config, dict(merged(model, torch.float32)), tokenizer, torch.float32)
     document = Document("", "", list(range(1, 20)), [True] * 19, 0)
-    assert verify.check_export(tmp_path / "out", model, document, torch.float32) < 1e-5
+    assert verify.check_export(tmp_path / "out", model, document, torch.float32, World(torch.device("cpu"))) < 1e-5
     with torch.no_grad():
         model.get_input_embeddings().weight[5] += 1
     with pytest.raises(TrainingError, match="loaded again, differs"):
-        verify.check_export(tmp_path / "out", model, document, torch.float32)
+        verify.check_export(tmp_path / "out", model, document, torch.float32, World(torch.device("cpu")))

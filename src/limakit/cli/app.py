@@ -216,7 +216,14 @@ def doctor(
 
 
 def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool) -> None:
-    """Run stages of a study in order and show each outcome."""
+    """Run stages of a study in order and show each outcome. A further process of torchrun only helps to train."""
+    from limakit.train import launch
+
+    if "train" in stages and launch.follows():
+        from limakit.train.run import follow
+
+        follow()
+        return
     from limakit.cli import say
     from limakit.pipeline.story import STAGES
     from limakit.store.study import Study

@@ -9,6 +9,7 @@ from limakit.pipeline.outcome import Outcome, model_files, need, published, unch
 from limakit.records import Example, Prompt
 from limakit.store.files import read_jsonl
 from limakit.store.study import Study
+from limakit.train import launch
 
 
 def train(study: Study, progress: Progress) -> list[Outcome]:
@@ -25,6 +26,10 @@ def train(study: Study, progress: Progress) -> list[Outcome]:
         code=["train", "models/chat.py", "models/hub.py", "records.py", "store/checkpoints.py"],
     )
     if work.done:
+        if launch.processes() > 1:
+            from limakit.train.run import dismiss
+
+            dismiss()
         return [unchanged(work)]
     from limakit.train.run import train as run
 

@@ -223,7 +223,18 @@ def code_digest(names: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-_VERSIONED = ("limakit", "torch", "transformers", "tokenizers", "numpy", "scipy", "pyarrow", "orjson", "sacrebleu")
+_VERSIONED = (
+    "limakit",
+    "torch",
+    "transformers",
+    "peft",
+    "tokenizers",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "orjson",
+    "sacrebleu",
+)
 _VERSIONED += ("html-to-markdown", "markdown-it-py", "nh3", "matplotlib")
 
 

@@ -1,9 +1,10 @@
 """Causal attention confined to each of several documents that lie one after another in one row.
 
-Registered with transformers under `NAME`; `model(..., lengths=(12, 7))` then attends within the first 12 tokens and
-within the next 7. No padding, no mask over the whole row. Windows (Mistral, Gemma) and soft-caps (Gemma 2) are
-honoured; attention sinks are refused. On CUDA with 16-bit inputs PyTorch's variable-length kernel takes the whole row
-at once.
+Registered with transformers under `NAME`; `model(..., ends=torch.tensor([0, 12, 19]))` then attends within the first 12
+tokens and within the next 7. The ends are a tensor, on the CPU and with the 0, and this function is no part of compiled
+graphs, for otherwise other documents would be another graph. No padding, no mask over the whole row. Windows (Mistral,
+Gemma) and soft-caps (Gemma 2) are honoured; attention sinks are refused. On CUDA with 16-bit inputs PyTorch's
+variable-length kernel takes the whole row at once.
 Letters after the underscore: B batch (always 1), H heads, T tokens, D head width.
 """
 
@@ -19,35 +20,36 @@ from limakit.errors import ModelError
 NAME = "limakit_per_document"
 
 
+@torch.compiler.disable
 def attend(
     module: torch.nn.Module,
     query_BHTD: Tensor,
     key_BHTD: Tensor,
     value_BHTD: Tensor,
     attention_mask: Tensor | None,
-    lengths: tuple[int, ...] | None = None,
+    ends: Tensor | None = None,
     scaling: float | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """Attention as transformers calls it; returns (1, T, H, D). `lengths` are tokens a document and add up to T.
+    """Attention as transformers calls it; returns (1, T, H, D). `ends` are where documents end, 0 first and T last.
 
     Raises ModelError for what it does not do: attention sinks.
     """
     if kwargs.get("s_aux") is not None:
         raise ModelError(f"attention sinks ({type(module).__name__}) are not supported")
-    lengths = lengths or (query_BHTD.shape[2],)
-    window = sliding_window if sliding_window is not None and sliding_window < max(lengths) else None
+    sizes = [query_BHTD.shape[2]] if ends is None else ends.diff().tolist()
+    window = sliding_window if sliding_window is not None and sliding_window < max(sizes) else None
     flash = query_BHTD.is_cuda and query_BHTD.dtype != torch.float32 and not softcap
     if flash and key_BHTD.shape[-1] == value_BHTD.shape[-1] <= 256:
-        return _varlen(query_BHTD, key_BHTD, value_BHTD, lengths, scaling, window), None
+        return _varlen(query_BHTD, key_BHTD, value_BHTD, sizes, scaling, window), None
     groups = query_BHTD.shape[1] // key_BHTD.shape[1]
     if groups > 1:
         key_BHTD, value_BHTD = (x.repeat_interleave(groups, 1) for x in (key_BHTD, value_BHTD))
     parts = [
         _one(q, k, v, scaling, window, softcap)
-        for q, k, v in zip(*(x.split(lengths, 2) for x in (query_BHTD, key_BHTD, value_BHTD)), strict=True)
+        for q, k, v in zip(*(x.split(sizes, 2) for x in (query_BHTD, key_BHTD, value_BHTD)), strict=True)
     ]
     return torch.cat(parts, 2).transpose(1, 2), None
 
@@ -67,13 +69,11 @@ def _one(q: Tensor, k: Tensor, v: Tensor, scale: float | None, window: int | Non
     return torch.softmax(scores_BHTT, -1).to(v.dtype) @ v
 
 
-def _varlen(
-    q: Tensor, k: Tensor, v: Tensor, lengths: tuple[int, ...], scale: float | None, window: int | None
-) -> Tensor:
+def _varlen(q: Tensor, k: Tensor, v: Tensor, sizes: list[int], scale: float | None, window: int | None) -> Tensor:
     """All documents in one call of the CUDA kernel; (1, T, H, D)."""
     from torch.nn.attention.varlen import varlen_attn
 
-    ends = torch.tensor((0, *lengths), dtype=torch.int32).cumsum(0, dtype=torch.int32).to(q.device)
+    ends = torch.tensor([0, *sizes], dtype=torch.int32).cumsum(0, dtype=torch.int32).to(q.device)
     q_THD, k_THD, v_THD = (x[0].transpose(0, 1) for x in (q, k, v))
     out_THD = varlen_attn(
         q_THD,
@@ -81,8 +81,8 @@ def _varlen(
         v_THD,
         ends,
         ends,
-        max(lengths),
-        max(lengths),
+        max(sizes),
+        max(sizes),
         scale=scale,
         window_size=(-1 if window is None else window - 1, 0),
         enable_gqa=q.shape[1] != k.shape[1],

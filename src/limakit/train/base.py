@@ -19,20 +19,20 @@ from limakit.models.hub import check_folder
 from limakit.train.attention import NAME as PER_DOCUMENT
 
 
-def load(folder: Path, device: torch.device) -> tuple[Any, Any]:
-    """The model (fp32, attention per document, EOT added) and its tokenizer from a checked local folder.
+def load(folder: Path, device: torch.device, quantization: Any | None = None) -> tuple[Any, Any]:
+    """The model (fp32 or quantised, attention per document, EOT added) and its tokenizer from a checked local folder.
 
     Raises ModelError where the folder does not hold a whole causal language model.
     """
     logging.disable_progress_bar()
     check_folder(folder)
     tokenizer = load_tokenizer(folder)
-    model = _load_model(folder)
+    model = _load_model(folder, device, quantization)
     add_eot(model, tokenizer)
     for module in model.modules():  # the only dropout is the residual one, as in the paper
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-    return model.to(device), tokenizer
+    return model if quantization else model.to(device), tokenizer
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -78,8 +78,8 @@ def add_eot(model: Any, tokenizer: Any) -> int:
     return eot
 
 
-def _load_model(folder: Path) -> Any:
-    """The causal language model of a folder, in fp32."""
+def _load_model(folder: Path, device: torch.device, quantization: Any | None) -> Any:
+    """The causal language model of a folder, in fp32; its linear layers quantised on the device where asked for."""
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -97,6 +97,7 @@ def _load_model(folder: Path) -> Any:
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            **({"quantization_config": quantization, "device_map": {"": str(device)}} if quantization else {}),
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"the model cannot be loaded: {_brief(error)}", where=folder) from None

@@ -17,9 +17,11 @@ from limakit.errors import TrainingError
 from limakit.recipe import Train
 from limakit.store import checkpoints as store
 from limakit.store import files
-from limakit.train import dropout, loss
-from limakit.train.batches import Document, batches, microbatches
+from limakit.train import loss
+from limakit.train.batches import Document, batches
 from limakit.train.checkpoint import Checkpoints, Place, restore
+from limakit.train.parallel import World, deal, settle, whole
+from limakit.train.step import gradients, precision
 
 METRICS = "metrics.jsonl"
 
@@ -32,20 +34,22 @@ def fit(
     settings: Train,
     seed: int,
     checkpoints: Checkpoints,
+    world: World,
     progress: Progress,
 ) -> Place:
     """Train from the newest good state, or from the start, to the end.
 
     `metrics.jsonl` gets a line a step: epoch, step, loss (mean over the step's tokens in the loss, nats), lr,
-    grad_norm (before clipping), tokens, loss_tokens; the last step of an epoch also dev_loss where there are dev
-    documents. Raises TrainingError within the step in which loss or gradient stop being finite.
+    grad_norm (before clipping), tokens, loss_tokens, microbatch_tokens (the limit, which shrinks when memory runs out);
+    the last step of an epoch also dev_loss where there are dev documents. Raises TrainingError within the step in which
+    loss or gradient stop being finite.
     """
-    device = next(model.parameters()).device
     optimizer = make_optimizer(model, settings)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     steps = settings.epochs * steps_an_epoch(len(documents), settings)
-    place, log = _begin(model, optimizer, checkpoints)
+    place, log = _begin(model, optimizer, checkpoints, world)
     step, metrics = place.step, list(place.metrics)
+    limit = metrics[-1]["microbatch_tokens"] if metrics else settings.tokens_per_microbatch
     clock, seen = time.perf_counter(), 0
     for epoch in range(place.epoch + 1, settings.epochs + 1):
         model.train()
@@ -54,13 +58,8 @@ def fit(
             lr = learning_rate(step, steps, settings)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            loss_tokens = sum(document.targets for document in batch)
-            total = torch.zeros((), device=device)
-            for number, piece in enumerate(microbatches(batch, settings.tokens_per_microbatch)):
-                dropout.reseed(seed, epoch, step, number)
-                with precision(settings, device):
-                    total += loss.backward(model, piece.to(device), loss_tokens)
-            norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+            total, limit = gradients(model, batch, settings, limit, (seed, epoch, step), world)
+            norm = whole(torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
             row = {
                 "epoch": epoch,
                 "step": step,
@@ -68,7 +67,8 @@ def fit(
                 "lr": lr,
                 "grad_norm": norm.item(),
                 "tokens": sum(len(document.ids) for document in batch),
-                "loss_tokens": loss_tokens,
+                "loss_tokens": sum(document.targets for document in batch),
+                "microbatch_tokens": limit,
             }
             if not (math.isfinite(row["loss"]) and math.isfinite(row["grad_norm"])):
                 raise TrainingError(
@@ -81,9 +81,10 @@ def fit(
             optimizer.step()
             optimizer.zero_grad()
             if dev and step % steps_an_epoch(len(documents), settings) == 0:
-                row["dev_loss"] = mean_loss(model, dev, settings)
+                row["dev_loss"] = mean_loss(model, dev, settings, limit, world)
             metrics.append(row)
-            store.append_line(log, row)
+            if world.leads:
+                store.append_line(log, row)
             seen += row["tokens"]
             rate = seen / (time.perf_counter() - clock)
             progress("train", step, steps, "step", f"loss {row['loss']:.3f}, {rate:,.0f} tokens/s")
@@ -118,33 +119,30 @@ def steps_an_epoch(documents: int, settings: Train) -> int:
     return math.ceil(documents / settings.batch_size)
 
 
-def precision(settings: Train, device: torch.device) -> torch.autocast:
-    """Matrix products in bf16 where the recipe says so; weights, norms, softmax and loss stay fp32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16")
-
-
-def mean_loss(model: Any, documents: Sequence[Document], settings: Train) -> float:
+def mean_loss(model: Any, documents: Sequence[Document], settings: Train, limit: int, world: World) -> float:
     """Mean loss a token over documents, in evaluation mode, nats."""
-    device = next(model.parameters()).device
     training = model.training
     model.eval()
-    total = torch.zeros((), device=device)
-    for piece in microbatches(documents, settings.tokens_per_microbatch):
-        with precision(settings, device):
-            total += loss.evaluate(model, piece.to(device))
+    total = torch.zeros((), device=world.device)
+    for _, piece, counts in deal(documents, limit, world):
+        with precision(settings, world.device):
+            total += loss.evaluate(model, piece.to(world.device)) * counts
+    settle(model, world)
     model.train(training)
-    return total.item() / sum(document.targets for document in documents)
+    return world.sum(total).item() / sum(document.targets for document in documents)
 
 
-def _begin(model: Any, optimizer: torch.optim.Optimizer, checkpoints: Checkpoints) -> tuple[Place, Path]:
+def _begin(model: Any, optimizer: torch.optim.Optimizer, checkpoints: Checkpoints, world: World) -> tuple[Place, Path]:
     """Where to go on, with model, optimiser and `metrics.jsonl` as they were there."""
     found = checkpoints.latest()
     if found is None:
-        checkpoints.clear(states_only=False)
+        if world.leads:
+            checkpoints.clear(states_only=False)
         place = Place(0, 0, [])
     else:
         place, folder = found
         restore(folder, model, optimizer)
     log = checkpoints.folder / METRICS
-    files.write_jsonl(log, place.metrics)
+    if world.leads:
+        files.write_jsonl(log, place.metrics)
     return place, log

@@ -16,9 +16,12 @@ _LOGITS = {"cpu": 2**22, "cuda": 2**27}
 
 
 def hidden(model: Any, batch: Microbatch) -> Tensor:
-    """Last hidden states of the predicting positions, (N, C)."""
-    out = model.get_decoder()(
-        input_ids=batch.ids_T[None], position_ids=batch.positions_T[None], lengths=batch.lengths, use_cache=False
+    """Last hidden states of the predicting positions, (N, C). `decode` is there where `parallel.shard` put it."""
+    out = getattr(model, "decode", model.get_decoder())(
+        input_ids=batch.ids_T[None],
+        position_ids=batch.positions_T[None],
+        ends=torch.tensor((0, *batch.lengths)).cumsum(0),
+        use_cache=False,
     )
     return out.last_hidden_state[0, batch.rows_N]
 
@@ -30,7 +33,7 @@ def head(model: Any, hidden_NC: Tensor) -> Tensor:
     return logits_NV if cap is None else cap * torch.tanh(logits_NV / cap)
 
 
-def backward(model: Any, batch: Microbatch, total: int) -> Tensor:
+def backward(model: Any, batch: Microbatch, total: float) -> Tensor:
     """Add the gradients of this micro-batch's summed loss divided by `total`; returns that loss, 0-d.
 
     `total` is the number of predicted tokens in the whole optimiser batch, so that every token weighs the same

@@ -10,6 +10,7 @@ from limakit.errors import TrainingError
 from limakit.recipe import Train
 from limakit.store import files
 from limakit.train.batches import Document
+from limakit.train.weights import trained
 
 _OPEN, _CLOSE = "⟦", "⟧"
 
@@ -40,6 +41,7 @@ def inspect(documents: Sequence[Document], model: Any, tokenizer: Any, eot: int,
             "longest": int(lengths.max()),
         },
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "trained_parameters": sum(parameter.numel() for parameter in trained(model).values()),
         "memory_bytes": memory(model, settings, int(lengths.max())),
         "samples": {
             source: {"id": document.id, "text": marked(document, tokenizer)}
@@ -49,17 +51,20 @@ def inspect(documents: Sequence[Document], model: Any, tokenizer: Any, eot: int,
 
 
 def memory(model: Any, settings: Train, longest: int) -> dict[str, int]:
-    """Estimated bytes by part. Weights, gradients and both moments are fp32; activations are counted for a gated
-    Llama layer without recomputation: about 14 vectors of the hidden size and 4 of the feed-forward size a token."""
+    """Estimated bytes by part. Gradients and both moments are fp32 and only of what is trained; activations are counted
+    for a gated Llama layer: about 14 vectors of the hidden size and 4 of the feed-forward size a token, in one layer at
+    a time where the others keep only what goes into them (`gradient_checkpointing`)."""
     config = model.config
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    moved = sum(parameter.numel() for parameter in trained(model).values())
     tokens = max(settings.tokens_per_microbatch, longest)
     width = 14 * config.hidden_size + 4 * getattr(config, "intermediate_size", 4 * config.hidden_size)
+    layers = config.num_hidden_layers
+    kept = layers * config.hidden_size + width if settings.gradient_checkpointing else layers * width
     parts = {
-        "weights": 4 * parameters,
-        "gradients": 4 * parameters,
-        "optimizer": 8 * parameters,
-        "activations": tokens * config.num_hidden_layers * width * (4 if settings.precision == "fp32" else 2),
+        "weights": sum(parameter.numel() * parameter.element_size() for parameter in model.parameters()),
+        "gradients": 4 * moved,
+        "optimizer": 8 * moved,
+        "activations": tokens * kept * (4 if settings.precision == "fp32" else 2),
     }
     return {**parts, "total": sum(parts.values())}
 
@@ -84,7 +89,8 @@ def write(folder: Path, found: dict[str, Any]) -> None:
         f"response within the limit; {examples['trimmed']:,} are trimmed, by {examples['trimmed_tokens']:,} tokens.",
         f"{tokens['total']:,} tokens, {tokens['in_loss']:,} of them in the loss; mean {tokens['mean']:,}, median "
         f"{tokens['median']:,}, longest {tokens['longest']:,}.",
-        f"{found['parameters']:,} parameters; about {memory_bytes['total'] / 2**30:.2f} GiB of memory.",
+        f"{found['trained_parameters']:,} of {found['parameters']:,} parameters are trained; about "
+        f"{memory_bytes['total'] / 2**30:.2f} GiB of memory.",
         f"One example of each source; the loss is on what stands between {_OPEN} and {_CLOSE}.",
     ]
     for source, sample in found["samples"].items():

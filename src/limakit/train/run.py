@@ -2,25 +2,28 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 import torch
 
-from limakit.engine import Progress
+from limakit.engine import Progress, silent
+from limakit.errors import TrainingError
 from limakit.models.chat import Chat
 from limakit.recipe import Train
 from limakit.records import Example, Prompt, Turn
 from limakit.store import files
 from limakit.store.study import versions
-from limakit.train import dropout, preflight, verify
+from limakit.train import adapters, dropout, parallel, preflight, speed, verify
 from limakit.train.base import load
 from limakit.train.batches import render, usable
 from limakit.train.checkpoint import Checkpoints
 from limakit.train.loop import fit
+from limakit.train.parallel import World, join
+from limakit.train.step import FIX, precision
 
 RUN = "run.json"
 deterministic: Any = torch.utils.deterministic
@@ -40,53 +43,104 @@ def train(
 
     `folder` gets `preflight.json` and `.txt` before the first step, `metrics.jsonl`, `epoch-01/` … as Hugging Face
     folders, and `run.json` last. Dev prompts that have a reference answer give a dev loss an epoch. Killed at any
-    moment and called again, it ends in the same bytes; called again when done, it does nothing. Raises TrainingError
-    and ModelError.
+    moment and called again, it ends in the same bytes; called again when done, it does nothing. Under torchrun the
+    first process calls this and the others `follow`. Raises TrainingError and ModelError.
     """
-    fingerprint = _fingerprint(examples, dev, settings, seed, base)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    checkpoints = Checkpoints(folder, fingerprint, torch.float32 if settings.precision == "fp32" else torch.bfloat16)
-    done = _finished(folder, fingerprint, checkpoints, settings)
-    if done is not None:
+    with join() as world:
+        adapters.check(settings, world.device, world.size)
+        fingerprint = _fingerprint(examples, dev, settings, seed, base)
+        job = _Job(tuple(examples), tuple(dev), settings, seed, base, folder, fingerprint)
+        checkpoints = job.checkpoints(world)
+        done = _finished(folder, fingerprint, checkpoints, settings)
+        world.share(job if done is None else None)
+        try:
+            counts = _train(job, world, progress) if done is None else done
+        except torch.OutOfMemoryError:  # the step itself shrinks its micro-batches
+            raise TrainingError("out of memory: weights, gradients and moments do not fit", fix=FIX) from None
         checkpoints.clear(states_only=True)
-        return done
+        return counts
+
+
+def follow() -> None:
+    """Take part in the training that the first process of a torchrun does, if it has any to do."""
+    with join() as world:
+        job = world.share(None)
+        if job is not None:
+            _train(job, world, silent)
+
+
+def dismiss() -> None:
+    """Tell those who `follow` that there is nothing to train."""
+    with join() as world:
+        world.share(None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What all processes need to know."""
+
+    examples: tuple[Example, ...]
+    dev: tuple[Prompt, ...]
+    settings: Train
+    seed: int
+    base: Path
+    folder: Path
+    fingerprint: str
+
+    def checkpoints(self, world: World) -> Checkpoints:
+        dtype = torch.float32 if self.settings.precision == "fp32" else torch.bfloat16
+        return Checkpoints(self.folder, self.fingerprint, dtype, world)
+
+
+def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
+    """From the base model to `run.json`; returns counts."""
+    settings, seed, checkpoints = job.settings, job.seed, job.checkpoints(world)
+    device = world.device if world.size == 1 else torch.device("cpu")  # `shard` moves it, a layer at a time
     with _deterministic():
         torch.manual_seed(seed)
-        model, tokenizer = load(base, device)
+        model, tokenizer = load(job.base, device, adapters.quantization(settings))
         verify.check_forward(model)
-        chat = Chat(tokenizer)
-        documents = render(examples, chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
-        kept = usable(documents)
-        found = preflight.inspect(documents, model, tokenizer, chat.eot_id, settings)
-        preflight.write(folder, found)
         branches = dropout.install(model, settings.residual_dropout) if settings.residual_dropout else []
-        held_out = render(_answered(dev), chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
+        chat = Chat(tokenizer)
+        documents = render(job.examples, chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
+        kept = usable(documents)
+        if settings.method != "full":
+            adapters.add(model, settings, chat.eot_id, seed)
+        found = preflight.inspect(documents, model, tokenizer, chat.eot_id, settings)
+        if world.leads:
+            preflight.write(job.folder, found)
+        held_out = render(_answered(job.dev), chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
         held_out = [document for document in held_out if document.targets]
-        place = fit(model, tokenizer, kept, held_out, settings, seed, checkpoints, progress)
-        difference = verify.check_export(checkpoints.epoch(place.epoch), model, kept[0], checkpoints.dtype)
+        speed.install(model, settings)
+        parallel.shard(model, dropout.decoder_layers(model), world)
+        place = fit(model, tokenizer, kept, held_out, settings, seed, checkpoints, world, progress)
+        with nullcontext() if settings.method == "full" else precision(settings, world.device):
+            difference = verify.check_export(checkpoints.epoch(place.epoch), model, kept[0], checkpoints.dtype, world)
     counts = {
         **found["examples"],
         "dev_documents": len(held_out),
         "epochs": place.epoch,
         "steps": place.step,
         "parameters": found["parameters"],
+        "trained_parameters": found["trained_parameters"],
         "loss": place.metrics[-1]["loss"],
     }
     facts = {
-        "fingerprint": fingerprint,
+        "fingerprint": job.fingerprint,
         "settings": settings.model_dump(mode="json"),
         "seed": seed,
         "counts": counts,
         "eot_id": chat.eot_id,
         "export_difference": difference,
         "dropout_modules": sorted({name for layer in branches for name in layer}),
-        "device": device.type,
+        "device": world.device.type,
+        "processes": world.size,
         "threads": torch.get_num_threads(),
         "versions": versions(),
         "epochs": checkpoints.digests(place.epoch),
     }
-    files.publish_json(folder / RUN, facts)
-    checkpoints.clear(states_only=True)
+    if world.leads:
+        files.publish_json(job.folder / RUN, facts)
     return counts
 
 

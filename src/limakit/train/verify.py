@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM
 from limakit.errors import ModelError, TrainingError
 from limakit.train import attention, loss
 from limakit.train.batches import Document, concatenate, derive
+from limakit.train.parallel import World, settle
 
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 """Largest difference of two logits, as a share of the largest logit, by the precision of the stored weights."""
@@ -35,15 +36,19 @@ def check_forward(model: Any) -> None:
 
 
 @torch.no_grad()
-def check_export(folder: Path, model: Any, document: Document, dtype: torch.dtype) -> float:
+def check_export(folder: Path, model: Any, document: Document, dtype: torch.dtype, world: World) -> float:
     """Load a checkpoint as anybody would and compare its logits on a document with those of the model just trained.
 
-    Returns the largest difference as a share of the largest logit. Raises TrainingError where it is too large.
+    The first process compares; the others help it compute and return 0. Returns the largest difference as a share of
+    the largest logit. Raises TrainingError where it is too large.
     """
-    stored = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
-    stored = stored.to(next(model.parameters()).device)
     model.eval()
-    difference = _differ(_ours(model, [document.ids]), _own(stored, [document.ids]))
+    ours = _ours(model, [document.ids])
+    settle(model, world)
+    if not world.leads:
+        return 0.0
+    stored: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    difference = _differ(ours, _own(stored.eval().to(world.device), [document.ids]))
     if difference > _TOLERANCE[dtype]:
         raise TrainingError(f"the checkpoint, loaded again, differs by {difference:.2g} of a logit", where=folder)
     return difference
