@@ -78,8 +78,8 @@ class RejectLog:
             whole = pa.concat_tables(self._blocks).combine_chunks()
             full = whole.num_rows - whole.num_rows % ROW_GROUP
             self._writer.write_table(whole.slice(0, full), row_group_size=ROW_GROUP)
-            rest = whole.slice(full)
-            self._blocks, self._waiting = [pa.table(rest.to_pydict(), schema=SCHEMA)], rest.num_rows
+            rest = whole.take(pa.array(range(full, whole.num_rows), pa.int64()))  # a copy, so that `whole` can go
+            self._blocks, self._waiting = [rest], rest.num_rows
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

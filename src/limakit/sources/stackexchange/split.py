@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
+"""Fits a core's second-level cache."""
 LARGEST_ROW = 64 << 20
 _START = re.compile(rb"<row[ \t\r\n/>]")
 _MARK = 5
