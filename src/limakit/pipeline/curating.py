@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from limakit.engine import LocalExecutor, Progress
+from limakit.engine import Executor, LocalExecutor, Progress
 from limakit.errors import RecipeError
 from limakit.pipeline.outcome import Outcome, published, unchanged
 from limakit.records import Prompt
@@ -14,8 +14,11 @@ from limakit.store.study import PACKAGE, Study
 STARTER = PACKAGE / "starter"
 
 
-def curate(study: Study, progress: Progress) -> list[Outcome]:
-    """Choose the examples worth learning from: sources → candidates → train, dev, test, rejects and the funnel."""
+def curate(study: Study, progress: Progress, executor: Executor | None = None) -> list[Outcome]:
+    """Choose the examples worth learning from: sources → candidates → train, dev, test, rejects and the funnel.
+
+    `executor` decides where the dumps are read, by default a pool with a process for each core; never what comes out.
+    """
     from limakit.curate.editor import Editor
     from limakit.curate.select import select, split
     from limakit.curate.write import write
@@ -48,7 +51,7 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
     if work.done:
         return [unchanged(work)]
     prompts = {name: read_jsonl(path, Prompt) if path else [] for name, path in given.items()}
-    executor = LocalExecutor(len(os.sched_getaffinity(0)))
+    executor = executor or LocalExecutor(len(os.sched_getaffinity(0)))
     with RejectLog(work.path("rejects.parquet")) as rejects:
         harvest = read(
             dumps,

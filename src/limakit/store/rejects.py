@@ -80,6 +80,7 @@ class RejectLog:
             full = whole.num_rows - whole.num_rows % ROW_GROUP
             self._writer.write_table(whole.slice(0, full), row_group_size=ROW_GROUP)
             self._blocks, self._waiting = [whole.slice(full)], whole.num_rows - full
+            pa.default_memory_pool().release_unused()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
