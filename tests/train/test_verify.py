@@ -36,7 +36,7 @@ def test_an_output_scale_we_do_not_know_is_refused_by_name():
 def test_attention_sinks_are_refused():
     x_BHTD = torch.zeros(1, 1, 2, 4)
     with pytest.raises(ModelError, match="attention sinks"):
-        attention.attend(torch.nn.Identity(), x_BHTD, x_BHTD, x_BHTD, None, s_aux=torch.zeros(1))
+        attention.attend(torch.nn.Identity(), x_BHTD, x_BHTD, x_BHTD, None, s_aux=torch.zeros(1))  # pyright: ignore[reportCallIssue]
 
 
 def test_an_export_that_differs_is_noticed(tiny_model: Path, tmp_path: Path):

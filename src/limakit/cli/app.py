@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from limakit.cli.show import Screen
+from limakit.engine import Executor, Kind, connect
 
 app = typer.Typer(
     name="limakit",
@@ -37,9 +38,23 @@ def new(
 
 
 @app.command()
-def curate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+def curate(
+    study: StudyPath,
+    executor: Annotated[Kind, typer.Option(help="Who reads the dumps; the result is the same.")] = "local",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a running cluster (Dask tcp://host:8786, Ray host:6379) whose workers see the same disk; "
+            "without it dask and ray start their own here.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
     """Choose the examples worth learning from."""
-    _run(study, ["curate"], quiet, as_json)
+    with connect(executor, scheduler) as pool:
+        _run(study, ["curate"], quiet, as_json, pool)
 
 
 @app.command()
@@ -215,8 +230,11 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool) -> None:
-    """Run stages of a study in order and show each outcome. A further process of torchrun only helps to train."""
+def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool, executor: Executor | None = None) -> None:
+    """Run stages of a study in order and show each outcome; curation on `executor` where there is one.
+
+    A further process of torchrun only helps to train.
+    """
     from limakit.train import launch
 
     if "train" in stages and launch.follows():
@@ -225,6 +243,7 @@ def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool) -> None:
         follow()
         return
     from limakit.cli import say
+    from limakit.pipeline.curating import curate
     from limakit.pipeline.story import STAGES
     from limakit.store.study import Study
 
@@ -233,7 +252,7 @@ def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool) -> None:
     with study.lock():
         for stage in stages:
             with screen.progress() as progress:
-                outcomes = STAGES[stage](study, progress)
+                outcomes = curate(study, progress, executor) if stage == "curate" else STAGES[stage](study, progress)
             for outcome in outcomes:
                 screen.result(say.line(outcome), say.data(outcome))
     screen.say(f"Next: {say.next_step(folder, stages[-1])}")

@@ -115,6 +115,8 @@ def needs_image(html: str, prose: str) -> str | None:
 
 def surely_too_short(raw: bytes, least: int) -> str | None:
     """`too_short` for escaped bytes: an upper bound on the characters of text, so it never errs against a response."""
+    if len(raw) < least:
+        return f"fewer than {least} characters"
     most = len(raw) - 3 * (raw.count(b"&lt;") + raw.count(b"&gt;")) - 4 * raw.count(b"&#xA;")
     return f"fewer than {least} characters" if most < least else None
 

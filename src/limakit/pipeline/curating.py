@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from limakit.engine import LocalExecutor, Progress
+from limakit.engine import Executor, LocalExecutor, Progress
 from limakit.errors import RecipeError
 from limakit.pipeline.outcome import Outcome, published, unchanged
 from limakit.records import Prompt
@@ -21,8 +21,11 @@ CODE = ["sources", "curate", "pipeline/sourcing.py", "pipeline/sifting.py", "sha
 CODE += ["store/rejects.py", "store/forgotten.py"]
 
 
-def curate(study: Study, progress: Progress) -> list[Outcome]:
-    """Choose the examples worth learning from: sources → candidates → train, dev, test, rejects and the funnel."""
+def curate(study: Study, progress: Progress, executor: Executor | None = None) -> list[Outcome]:
+    """Choose the examples worth learning from: sources → candidates → train, dev, test, rejects and the funnel.
+
+    `executor` decides where the dumps are read, by default a pool with a process for each core; never what comes out.
+    """
     from limakit.curate.asked import take
     from limakit.curate.editor import Editor
     from limakit.curate.select import select, split
@@ -58,7 +61,7 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
     if work.done:
         return [unchanged(work)]
     prompts = {name: _prompts(path, forgotten) for name, path in given.items()}
-    executor = LocalExecutor(len(os.sched_getaffinity(0)))
+    executor = executor or LocalExecutor(len(os.sched_getaffinity(0)))
     with RejectLog(work.path("rejects.parquet")) as rejects:
         stock = sourcing.read(
             found,

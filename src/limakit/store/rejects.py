@@ -2,12 +2,13 @@
 
 import os
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limakit.store.files import sync_folder
@@ -43,6 +44,7 @@ class RejectLog:
     def __enter__(self) -> "RejectLog":
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self._temporary, "wb")
+        pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own pool keeps 30 MB that it once had
         self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd", use_dictionary=DICTIONARY)
         return self
 
@@ -57,17 +59,16 @@ class RejectLog:
         self._gather()
         size = len(numbers)
         if size:
-            ids, points = (pa.Array.from_buffers(pa.int64(), size, [None, pa.py_buffer(a)]) for a in (numbers, scores))
-            prefix = pa.scalar(f"{source}/{site}")
-            names = pc.call_function("binary_join_element_wise", [prefix, pc.cast(ids, pa.string()), pa.scalar("/")])
-            same = [pa.repeat(pa.scalar(text), size) for text in (source, site, rule, "")]
-            self._append(pa.table([names, *same, points], schema=SCHEMA))
+            names = _strings([f"{source}/{site}/{number}" for number in numbers])
+            same = [_strings([text] * size) for text in (source, site, rule, "")]
+            self._append(pa.Table.from_arrays([names, *same, _integers(scores)], schema=SCHEMA))
 
     def _gather(self) -> None:
         """Turn what was added one by one into a block."""
         if self._single:
-            columns = zip(*self._single, strict=True)
-            self._append(pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA))
+            *texts, scores = zip(*self._single, strict=True)
+            arrays = [*map(_strings, texts), _integers(array("q", scores))]
+            self._append(pa.Table.from_arrays(arrays, schema=SCHEMA))
             self._single = []
 
     def _append(self, block: pa.Table) -> None:
@@ -78,8 +79,8 @@ class RejectLog:
             whole = pa.concat_tables(self._blocks).combine_chunks()
             full = whole.num_rows - whole.num_rows % ROW_GROUP
             self._writer.write_table(whole.slice(0, full), row_group_size=ROW_GROUP)
-            rest = whole.slice(full)
-            self._blocks, self._waiting = [pa.table(rest.to_pydict(), schema=SCHEMA)], rest.num_rows
+            self._blocks, self._waiting = [whole.slice(full)], whole.num_rows - full
+            pa.default_memory_pool().release_unused()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -97,3 +98,16 @@ class RejectLog:
             sync_folder(self._path.parent)
         else:
             self._temporary.unlink()
+
+
+def _strings(texts: Sequence[str]) -> pa.Array:
+    """A column of text. Built from its bytes, because `pa.array` imports pandas where it finds it: 45 MB."""
+    parts = [text.encode() for text in texts]
+    ends = np.zeros(len(parts) + 1, np.int32)
+    np.cumsum([len(part) for part in parts], out=ends[1:])
+    return pa.StringArray.from_buffers(len(parts), pa.py_buffer(ends), pa.py_buffer(b"".join(parts)))
+
+
+def _integers(numbers: array) -> pa.Array:
+    """A column of 64-bit integers."""
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])

@@ -1,6 +1,7 @@
 """The reduce: one copy of each answer, one answer of each question. Pure; the order of the splits plays no part."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from limakit.sources.stackexchange.scan import Answer, Reason, Scanned
 def best_answers(
     scanned: Mapping[int, Sequence[Scanned]], labels: Sequence[str]
 ) -> Iterator[tuple[Answer, Reason | None]]:
-    """Answers of one site's dumps, by dump and offset, with the reason against each or None for the one to keep.
+    """Answers of one site's dumps, by dump and offset, with the reason against each, None for one to keep, or UNJUDGED
+    for one to keep unless the rules are against it.
 
     The same post may lie in several dumps of a site: its identity is site and Id. The copy with the higher score is
     kept, at equal scores that of the newer dump, which is the one with the higher question Id. Of a question's
@@ -30,14 +32,14 @@ def best_answers(
         for name in ("ids", "parents", "scores", "offsets", "asked")
     ]
     ids, parents, scores, offsets, _ = columns
-    reasons = [reason for _, part in found for reason in part.reasons]
+    judgements = chain.from_iterable(part.judgements() for _, part in found)
     copies = _later_of(np.lexsort((offsets, ages, -scores, ids)), ids)
     rivals = np.flatnonzero(~copies)
     beaten = np.zeros(len(ids), bool)
     beaten[rivals] = _later_of(np.lexsort((ids[rivals], -scores[rivals], parents[rivals])), parents[rivals])
-    for at, row in enumerate(np.stack([dump, *columns], axis=1)):
-        reason = ("same_post", "") if copies[at] else ("not_best", "") if beaten[at] else reasons[at]
-        yield Answer(*map(int, row)), reason
+    for at, judgement in enumerate(judgements):
+        reason = ("same_post", "") if copies[at] else ("not_best", "") if beaten[at] else judgement
+        yield Answer(int(dump[at]), *(int(column[at]) for column in columns)), reason
 
 
 def _later_of(order: np.ndarray, keys: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""Dumps in, candidates out: three maps over byte ranges and one small reduce.
+"""Dumps in, candidates out: two maps over byte ranges and one small reduce.
 
-Scan every answer; keep the best of each question, by (score, lowest Id); find the questions; turn what is left into
+Scan every answer; keep the best of each question, by (score, lowest Id); look up the questions; turn what is left into
 candidates. The work folder receives `candidates.jsonl`, the reject log every answer that was read and not kept.
 """
 
@@ -8,8 +8,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
+
+import numpy as np
 
 from limakit.engine import Executor, Progress, silent
 from limakit.errors import InputError
@@ -17,15 +19,20 @@ from limakit.sources.harvest import MOST_QUARANTINED, SiteCount
 from limakit.sources.stackexchange.archive import unpack
 from limakit.sources.stackexchange.find import Dump, check_head
 from limakit.sources.stackexchange.merge import best_answers
-from limakit.sources.stackexchange.render import Batch, render
-from limakit.sources.stackexchange.scan import Answer, Editor, Scanned, find_questions, scan
-from limakit.sources.stackexchange.split import Split, splits
+from limakit.sources.stackexchange.render import Batch, post_at, render
+from limakit.sources.stackexchange.scan import UNJUDGED, Answer, Editor, Scanned, scan
+from limakit.sources.stackexchange.split import splits
 from limakit.store import files
 from limakit.store.rejects import RejectLog
+from limakit.store.spill import Place, Spill
 
 SOURCE = "stackexchange"
 SPLIT_BYTES = 32 << 20
 BATCH = 256
+
+
+Questions = list[tuple[Scanned, Place]]
+"""What each split holds, with the place where its table of questions was put."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +70,19 @@ def read(
     ]
     counts = {dump.site: SiteCount(site=dump.site, group=dump.group) for dump in opened}
     quarantine: list[dict[str, str | int]] = []
-    scanned: list[list[Scanned]] = [[] for _ in opened]
+    tables: Questions = []
     done, total = 0, sum(split.stop - split.start for split in work)
-    for split, found in zip(work, executor.map(partial(scan, editor=editor), work), strict=True):
-        dump = opened[split.dump]
-        _count(found, dump, counts[dump.site], quarantine, rejects)
-        scanned[split.dump].append(found)
-        done += split.stop - split.start
-        progress("reading posts", done, total, "bytes")
-    best: list[Answer] = []
-    for site, count in counts.items():
-        mine = [number for number, dump in enumerate(opened) if dump.site == site]
-        for answer, reason in best_answers({number: scanned[number] for number in mine}, [d.label for d in opened]):
-            if reason is None:
-                best.append(answer)
-            else:
-                rejects.add(SOURCE, site, answer.id, reason, answer.score)
-                count.rejected[reason[0]] += 1
-    scanned_ranges = [(split, found) for split, found in zip(work, chain.from_iterable(scanned), strict=True)]
-    best = _with_questions(best, scanned_ranges, executor)
+    with Spill(folder) as spill:
+        for split, found in zip(work, executor.map(partial(scan, editor=editor), work), strict=True):
+            dump = opened[split.dump]
+            _count(found, dump, counts[dump.site], quarantine, rejects)
+            tables.append((found, spill.put(found.places)))
+            found.places = b""
+            done += split.stop - split.start
+            progress("reading posts", done, total, "bytes")
+        best = _best(opened, tables, editor, counts, rejects)
+        best = _with_questions(best, tables, spill)
+    del tables
     target = folder / "candidates.jsonl"
     files.publish(target, _rendered(best, opened, editor, executor, counts, rejects, progress))
     return Harvest(
@@ -122,25 +123,42 @@ def _count(
     found.low_ids, found.low_scores = array("q"), array("q")
 
 
-def _with_questions(best: list[Answer], scanned: list[tuple[Split, Scanned]], executor: Executor) -> list[Answer]:
-    """The second map: look for the questions that lie in another split than their answers."""
+def _best(
+    dumps: Sequence[Dump], tables: Questions, editor: Editor, counts: dict[str, SiteCount], rejects: RejectLog
+) -> list[Answer]:
+    """The reduce: the answers still in the running; logs the others with the reason."""
+    best: list[Answer] = []
+    labels = [dump.label for dump in dumps]
+    for site, count in counts.items():
+        scanned: dict[int, list[Scanned]] = {}
+        for found, _ in tables:
+            if dumps[found.dump].site == site:
+                scanned.setdefault(found.dump, []).append(found)
+        for answer, reason in best_answers(scanned, labels):
+            if reason == UNJUDGED:  # outshone in its split by a copy of a post that another dump has elsewhere
+                reason = editor.judge(post_at(dumps[answer.dump], answer.offset).body)
+            if reason is None:
+                best.append(answer)
+            else:
+                rejects.add(SOURCE, site, answer.id, reason, answer.score)
+                count.rejected[reason[0]] += 1
+    return best
+
+
+def _with_questions(best: list[Answer], tables: Questions, spill: Spill) -> list[Answer]:
+    """The answers with the places of the questions that lie in another split than they do."""
     missing: dict[int, set[int]] = {}
     for answer in best:
         if answer.asked < 0:
             missing.setdefault(answer.dump, set()).add(answer.parent)
-    tasks = []
-    for split, found in scanned:
-        wanted = frozenset(
-            number
-            for number in missing.get(split.dump, ())
-            if found.lowest_question <= number <= found.highest_question
-        )
-        if wanted:
-            tasks.append((split, wanted))
+    wanted = {dump: np.array(sorted(numbers)) for dump, numbers in missing.items()}
     places: dict[tuple[int, int], int] = {}
-    for (split, _), offsets in zip(tasks, executor.map(find_questions, tasks), strict=True):
-        for number, offset in offsets.items():
-            places.setdefault((split.dump, number), offset)
+    for found, place in tables:
+        here = wanted.get(found.dump)
+        if here is not None and np.diff(here.searchsorted([found.lowest_question, found.highest_question + 1])) > 0:
+            ids, offsets = np.frombuffer(spill.get(place), np.int64).reshape(2, -1)
+            for at in np.flatnonzero(np.isin(ids, here)):
+                places.setdefault((found.dump, int(ids[at])), int(offsets[at]))
     return [
         answer if answer.asked >= 0 else replace(answer, asked=places.get((answer.dump, answer.parent), -1))
         for answer in best

@@ -49,13 +49,13 @@ def _candidate(dump: Dump, answer: Answer, editor: Editor) -> Candidate | Reason
     if answer.asked < 0:
         return "no_question", f"question {answer.parent} is not in the dump"
     try:
-        asked = _post_at(dump, answer.asked)
+        asked = post_at(dump, answer.asked)
     except rows.Refused as refusal:
         return "no_question", f"question {answer.parent}: {refusal}"
     prompts = editor.prompts(asked.title, asked.body)
     if not prompts:
         return "no_prompt", ""
-    given = _post_at(dump, answer.offset)
+    given = post_at(dump, answer.offset)
     return Candidate(
         id=f"stackexchange/{dump.site}/{given.id}",
         source="stackexchange",
@@ -68,7 +68,7 @@ def _candidate(dump: Dump, answer: Answer, editor: Editor) -> Candidate | Reason
     )
 
 
-def _post_at(dump: Dump, offset: int) -> rows.Post:
+def post_at(dump: Dump, offset: int) -> rows.Post:
     """The post whose row begins at `offset`. Raises Refused."""
     _, data, start, end, _ = next(units(Split(0, str(dump.posts), offset, offset + 1), _BLOCK))
     return rows.post(data[start:end])

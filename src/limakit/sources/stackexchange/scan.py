@@ -1,18 +1,24 @@
 """The first map: read a split once, judge every answer as cheaply as can be, keep offsets instead of texts."""
 
+import zlib
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+import orjson
+
 from limakit.sources.stackexchange import rows
-from limakit.sources.stackexchange.split import Split, units
+from limakit.sources.stackexchange.split import Split, blocks, unit_end
 
 FABRICATED = (1000000001, 1000000010)
 """Ids of two invented posts in the dumps of 2025-06-30, owner -1 (https://meta.stackexchange.com/q/412018)."""
 
 Reason = tuple[str, str]
 """A rule's name and a detail."""
+UNJUDGED: Reason = ("", "")
+"""Stands for the judgement of an answer that another answer to its question, in the same split, outshines."""
 
 
 class Editor(Protocol):
@@ -56,15 +62,23 @@ class Scanned:
     fabricated: list[tuple[int, int]] = field(default_factory=list)
     """(Id, score) of invented answers."""
     ids: array = field(default_factory=partial(array, "q"))
-    """Answers at or above the score, with the four arrays that follow and a reason or None in `reasons`."""
+    """Answers at or above the score, with the four arrays that follow and a judgement each."""
     parents: array = field(default_factory=partial(array, "q"))
     scores: array = field(default_factory=partial(array, "q"))
     offsets: array = field(default_factory=partial(array, "q"))
     asked: array = field(default_factory=partial(array, "q"))
     """Offset of the answer's question where this split holds it, else -1."""
-    reasons: list[Reason | None] = field(default_factory=list)
+    packed: bytes = b""
+    """The judgements, see `judgements`."""
     lowest_question: int = 1 << 62
     highest_question: int = -1
+    places: bytes = b""
+    """Ids of the questions, then their offsets, as 64-bit integers."""
+
+    def judgements(self) -> Iterator[Reason | None]:
+        """The reason against each answer at or above the score, None to keep it, or UNJUDGED."""
+        for reason in orjson.loads(zlib.decompress(self.packed)):
+            yield (reason[0], reason[1]) if reason else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,44 +96,86 @@ class Answer:
 
 def scan(split: Split, editor: Editor) -> Scanned:
     """Read one split. Does not raise for anything that a file may hold."""
-    found = Scanned(split.dump)
+    found, rivals = Scanned(split.dump), _Rivals()
     places: dict[int, int] = {}
     header, least = rows.HEADER.match, editor.min_score
+    exactly = partial(_exactly, found, rivals, places, least)
     low_id, low_score = found.low_ids.append, found.low_scores.append
-    for offset, data, start, end, single in units(split):
-        match = header(data, start, end) if single else None
-        if match is None or not (data.startswith(b"/>\n  ", end - 5) or data.startswith(b"/>\r\n  ", end - 6)):
-            _exactly(found, editor, places, offset, data[start:end])
-            continue
-        number, kind, parent, score = match.groups()
-        if kind == b"2" and parent:
-            points = int(score)
-            if points < least and len(number) < 10:
-                found.answers += 1
-                low_id(int(number))
-                low_score(points)
+    for base, data, end in blocks(split):
+        stop = 0
+        find, follows = data.find, data.startswith
+        while stop < end:
+            start = stop
+            stop = find(b"<", start + 1, end)
+            if stop < 0:
+                stop = end
+            usual = follows(b"/>\n  <row ", stop - 5)
+            if not usual:
+                stop, single = unit_end(data, start, end)
+                usual = single and (follows(b"/>\r\n  ", stop - 6) or follows(b"/>\n  ", stop - 5))
+            match = header(data, start, stop) if usual else None
+            if match is None:
+                exactly(base + start, data[start:stop])
                 continue
-            row = data[start:end].rstrip()
-            if len(number) < 10 and rows.vouched(row):
-                raw = rows.raw_body(row)
-                reason = editor.quick(raw) or editor.judge(rows.unescape_plain(raw))
-                _keep(found, int(number), int(parent), points, offset, reason)
+            number, kind, parent, score = match.groups()
+            if kind == b"2" and parent:
+                points = int(score)
+                if len(number) >= 10:
+                    exactly(base + start, data[start:stop])
+                elif points < least:
+                    low_id(int(number))
+                    low_score(points)
+                else:
+                    row = data[start:stop].rstrip()
+                    if rows.vouched(row):
+                        rivals.add(found, int(number), int(parent), points, base + start, rows.raw_body(row))
+                    else:
+                        exactly(base + start, row)
+            elif kind == b"1":
+                found.questions += 1
+                places[int(number)] = base + start
+            elif kind == b"2":
+                exactly(base + start, data[start:stop])
             else:
-                _exactly(found, editor, places, offset, row)
-        elif kind == b"1":
-            found.questions += 1
-            places[int(number)] = offset
-        elif kind == b"2":
-            _exactly(found, editor, places, offset, data[start:end])
-        else:
-            found.others += 1
+                found.others += 1
+    found.answers = len(found.low_ids) + len(found.fabricated) + len(found.ids)
     if places:
         found.lowest_question, found.highest_question = min(places), max(places)
+        found.places = array("q", places).tobytes() + array("q", places.values()).tobytes()
     found.asked.extend(places.get(parent, -1) for parent in found.parents)
+    found.packed = zlib.compress(orjson.dumps([rivals.judged(at, editor) for at in range(len(found.ids))]), 1)
     return found
 
 
-def _exactly(found: Scanned, editor: Editor, places: dict[int, int], offset: int, unit: bytes) -> None:
+class _Rivals:
+    """The bodies of the best answer that each question has in this split: only these are worth judging now."""
+
+    def __init__(self) -> None:
+        self._best: dict[int, int] = {}
+        self._bodies: dict[int, bytes | str] = {}
+
+    def add(self, found: Scanned, number: int, parent: int, points: int, offset: int, body: bytes | str) -> None:
+        """An answer at or above the score. Its body is escaped where it is bytes."""
+        at, rival = len(found.ids), self._best.get(parent, -1)
+        found.ids.append(number)
+        found.parents.append(parent)
+        found.scores.append(points)
+        found.offsets.append(offset)
+        if rival < 0 or (points, -number) > (found.scores[rival], -found.ids[rival]):
+            self._bodies.pop(rival, None)
+            self._best[parent], self._bodies[at] = at, body
+
+    def judged(self, at: int, editor: Editor) -> Reason | None:
+        """The judgement of the answer with index `at`."""
+        body = self._bodies.get(at)
+        if body is None:
+            return UNJUDGED
+        if isinstance(body, str):
+            return editor.judge(body)
+        return editor.quick(body) or editor.judge(rows.unescape_plain(body))
+
+
+def _exactly(found: Scanned, rivals: _Rivals, places: dict[int, int], least: int, offset: int, unit: bytes) -> None:
     """The slow path: parse the row in full, quarantine what is damaged."""
     if rows.is_row(unit):
         try:
@@ -133,43 +189,12 @@ def _exactly(found: Scanned, editor: Editor, places: dict[int, int], offset: int
         elif post.kind != 2:
             found.others += 1
         elif post.id in FABRICATED and post.owner == -1:
-            found.answers += 1
             found.fabricated.append((post.id, post.score))
-        elif post.score < editor.min_score:
-            found.answers += 1
+        elif post.score < least:
             found.low_ids.append(post.id)
             found.low_scores.append(post.score)
         else:
-            _keep(found, post.id, post.parent or 0, post.score, offset, editor.judge(post.body))
+            rivals.add(found, post.id, post.parent or 0, post.score, offset, post.body)
     stray = rows.leftover(unit)
     if stray:
         found.quarantine.append((offset + unit.index(stray), "text between rows"))
-
-
-def _keep(found: Scanned, number: int, parent: int, points: int, offset: int, reason: Reason | None) -> None:
-    found.answers += 1
-    found.ids.append(number)
-    found.parents.append(parent)
-    found.scores.append(points)
-    found.offsets.append(offset)
-    found.reasons.append(reason)
-
-
-def find_questions(task: tuple[Split, frozenset[int]]) -> dict[int, int]:
-    """Offsets of the questions of a split whose Ids are wanted: the second map, for those far from their answers."""
-    split, wanted = task
-    places: dict[int, int] = {}
-    for offset, data, start, end, single in units(split):
-        match = rows.HEADER.match(data, start, end) if single else None
-        if match is not None:
-            number, kind = int(match[1]), match[2]
-            if kind == b"1" and number in wanted:
-                places[number] = offset
-            continue
-        try:
-            post = rows.post(data[start:end])
-        except rows.Refused:
-            continue
-        if post.kind == 1 and post.id in wanted:
-            places[post.id] = offset
-    return places

@@ -1,12 +1,21 @@
 """A dump cut into byte ranges, and the posts of a range one after the other, in memory that does not grow."""
 
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
+"""Fits a core's second-level cache."""
 LARGEST_ROW = 64 << 20
+_START = re.compile(rb"<row[ \t\r\n/>]")
+_MARK = 5
+"""Bytes of a match of _START."""
 _CUT = b"<row\0"
+
+Block = tuple[int, bytes, int]
+"""Whole posts: (offset of the data in the file, data, end), the posts being `data[:end]`, the next one following."""
 
 Unit = tuple[int, bytes, int, int, bool]
 """One post where it lies: (offset in the file, data, start, end, single), the bytes being `data[start:end]`, from its
@@ -30,38 +39,60 @@ def splits(dump: int, path: str, size: int, split_bytes: int) -> list[Split]:
     return [Split(dump, path, start, stop) for start, stop in pairwise(edges)]
 
 
-def units(split: Split, block_bytes: int = BLOCK) -> Iterator[Unit]:
-    """Posts of a split in file order. What precedes the first `<row` of the file comes as a unit of its own.
+def blocks(split: Split, block_bytes: int = BLOCK) -> Iterator[Block]:
+    """Posts of a split in file order, many at a time; what precedes the first `<row` of the file comes with them.
 
-    Of a post longer than LARGEST_ROW nothing is kept but its place, in a form that no parser accepts.
+    Each block is read anew from where the last whole post ended, which copies less than keeping its tail would. Of a
+    post longer than LARGEST_ROW nothing is kept but its place, in a form that no parser accepts.
     """
+    least = max(block_bytes, 2 * _MARK)
     with open(split.path, "rb", buffering=0) as file:
-        file.seek(split.start)
-        data = file.read(block_bytes)
-        base, start, probe, origin = split.start, 0, 0, split.start
-        inside, single = split.start == 0, False
-        while True:
-            at = data.find(b"<", probe)
-            if at < 0 or at + 5 > len(data):
-                block = file.read(block_bytes)
-                if not block:
-                    break
-                if not inside:
-                    start = len(data) if at < 0 else at
-                elif len(data) - start > LARGEST_ROW:
-                    tail = data[at:] if at >= 0 else b""
-                    data, base, start, single = _CUT + tail, base + len(data) - len(tail) - len(_CUT), 0, False
-                    at = len(_CUT) if tail else -1
-                probe = (len(data) if at < 0 else at) - start
-                data, base, start = data[start:] + block, base + start, 0
-            elif data.startswith(b"<row", at) and data[at + 4] in b" \t\r\n/>":
-                if inside and (at > start or origin):
-                    yield origin, data, start, at, single
-                origin = base + at
-                if origin >= split.stop:
+        base, size, inside = split.start, least, split.start == 0
+        while base < split.stop:
+            data = os.pread(file.fileno(), size, base)
+            at_end = len(data) < size
+            if not inside:
+                first = _START.search(data)
+                if first is None and at_end:
                     return
-                start, probe, inside, single = at, at + 1, True, True
+                base, inside = base + (first.start() if first else len(data) - _MARK + 1), first is not None
+                continue
+            beyond = _START.search(data, split.stop - base) if base + len(data) > split.stop else None
+            if beyond or at_end:
+                yield base, data, beyond.start() if beyond else len(data)
+                return
+            end = _last_start(data)
+            if end > 0:
+                yield base, data, end
+                base, size = base + end, least
+            elif len(data) > LARGEST_ROW:
+                yield base, _CUT, len(_CUT)
+                base, size, inside = base + len(data) - _MARK + 1, least, False
             else:
-                probe, single = at + 1, False
-        if inside:
-            yield origin, data, start, len(data), single and b"<" not in data[probe:]
+                size = min(2 * size, LARGEST_ROW + least)
+
+
+def _last_start(data: bytes) -> int:
+    """Where the last post begins, 0 or less where no post begins behind the first byte."""
+    at = data.rfind(b"<row ")
+    return at if at > 0 else max((match.start() for match in _START.finditer(data)), default=-1)
+
+
+def unit_end(data: bytes, start: int, end: int) -> tuple[int, bool]:
+    """End of the post that begins at `start`, and whether it is single; see `Unit`."""
+    single, at = _START.match(data, start) is not None, start
+    while (at := data.find(b"<", at + 1, end)) >= 0:
+        if _START.match(data, at):
+            return at, single
+        single = False
+    return end, single
+
+
+def units(split: Split, block_bytes: int = BLOCK) -> Iterator[Unit]:
+    """Posts of a split in file order. What precedes the first `<row` of the file comes as a unit of its own."""
+    for base, data, end in blocks(split, block_bytes):
+        start = 0
+        while start < end:
+            stop, single = unit_end(data, start, end)
+            yield base + start, data, start, stop, single
+            start = stop

@@ -1,0 +1,143 @@
+"""Where work runs never shows in what comes out: a local pool, Dask, Ray, and any of them with a worker killed."""
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limakit.curate.editor import Editor
+from limakit.engine import Executor, Kind, LocalExecutor, connect
+from limakit.errors import LimakitError
+from limakit.recipe import Curate
+from limakit.sources.stackexchange.find import find_dumps
+from limakit.sources.stackexchange.read import read
+from limakit.store.rejects import RejectLog
+from tests.sources.test_read import community
+
+ROOT = Path(__file__).parent.parent
+
+
+class Deadly:
+    """An executor whose first piece of work kills its worker, once."""
+
+    def __init__(self, inner: Executor, marker: Path):
+        self.inner, self.marker = inner, marker
+
+    def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        return self.inner.map(partial(die_once, fn, str(self.marker)), items)
+
+
+def die_once(fn: Callable[[Any], Any], marker: str, item: Any) -> Any:
+    try:
+        os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return fn(item)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return None
+
+
+def die_always(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def missing(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def outputs(executor: Executor, posts: Path, out: Path) -> dict[str, bytes]:
+    """What curation's reading writes."""
+    dumps = find_dumps(posts)
+    with RejectLog(out / "rejects.parquet") as log:
+        read(dumps, Editor.of(Curate()), executor=executor, folder=out, rejects=log, split_bytes=30_000)
+    return {name: (out / name).read_bytes() for name in ("candidates.jsonl", "rejects.parquet")}
+
+
+@pytest.fixture(scope="module")
+def posts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return community(tmp_path_factory.mktemp("engine") / "beer", 60)
+
+
+@pytest.fixture(scope="module")
+def expected(posts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return outputs(LocalExecutor(1), posts, tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module", params=["local", "dask", "ray"])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    """An executor of each kind with two worker processes."""
+    kind: Kind = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}")
+        if kind == "local":
+            yield LocalExecutor(2)
+        elif kind == "dask":
+            distributed = pytest.importorskip("distributed", reason="needs limakit[dask]")
+            with (
+                distributed.LocalCluster(
+                    n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+                ) as scheduler,
+                connect("dask", scheduler.scheduler_address) as executor,
+            ):
+                yield executor
+        else:
+            pytest.importorskip("ray", reason="needs limakit[ray]")
+            with connect("ray") as executor:
+                yield executor
+
+
+def test_results_come_in_order(cluster: Executor) -> None:
+    assert list(cluster.map(square, range(40))) == [number * number for number in range(40)]
+
+
+def test_outputs_are_the_same_everywhere(
+    cluster: Executor, posts: Path, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    assert outputs(cluster, posts, tmp_path) == expected
+
+
+def test_a_killed_worker_changes_no_byte(
+    cluster: Executor, posts: Path, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    marker = tmp_path / "killed"
+    assert outputs(Deadly(cluster, marker), posts, tmp_path / "out") == expected
+    assert marker.exists()
+
+
+def test_work_that_kills_every_worker_is_given_up_in_one_line() -> None:
+    with pytest.raises(LimakitError, match=r"a worker was killed 3 times .* memory"):
+        list(LocalExecutor(2).map(die_always, [1, 2]))
+
+
+def test_a_path_that_the_workers_do_not_share_is_named() -> None:
+    pytest.importorskip("distributed", reason="needs limakit[dask]")
+    with connect("dask") as executor, pytest.raises(LimakitError, match=r"/nowhere/Posts\.xml: .* every worker reads"):
+        list(executor.map(missing, ["/nowhere/Posts.xml"]))
+
+
+def test_an_error_in_the_work_is_raised_here() -> None:
+    with pytest.raises(TypeError):
+        list(LocalExecutor(2).map(square, ["a", "b", "c"]))  # pyright: ignore[reportArgumentType]
+
+
+def test_what_is_missing_is_said_before_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing: list[tuple[Kind, str]] = [("dask", "distributed"), ("ray", "ray")]
+    for kind, module in missing:
+        monkeypatch.setitem(__import__("sys").modules, module, None)
+        with pytest.raises(LimakitError, match=rf"limakit\[{kind}\]"), connect(kind):
+            pass
+
+
+def test_an_address_that_leads_nowhere_is_one_line() -> None:
+    with pytest.raises(LimakitError, match="takes no address"), connect("local", "tcp://127.0.0.1:1"):
+        pass
+    pytest.importorskip("distributed", reason="needs limakit[dask]")
+    with pytest.raises(LimakitError, match="no Dask scheduler"), connect("dask", "nonsense://127.0.0.1:1"):
+        pass
