@@ -88,7 +88,9 @@ def generate(target: Path, dumps: Path, size: int, high: float) -> int:
     answers = [b' PostTypeId="2"' in row for row in rows]
     tall = [bool(HIGH_ANSWER.search(row)) for row in rows]
     lowered = max(0.0, 1 - high * sum(answers) / max(1, sum(tall)))
-    print(f"{len(rows):,} rows, {sum(tall) / sum(answers):.1%} of the answers score 10 or more; {lowered:.0%} are lowered")
+    print(
+        f"{len(rows):,} rows, {sum(tall) / sum(answers):.1%} of the answers score 10 or more; {lowered:.0%} are lowered"
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".tmp")
     with open(unfinished, "wb") as out:
