@@ -128,7 +128,8 @@ def test_an_error_in_the_work_is_raised_here() -> None:
 
 
 def test_what_is_missing_is_said_before_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind, module in (("dask", "distributed"), ("ray", "ray")):
+    kinds: list[tuple[Kind, str]] = [("dask", "distributed"), ("ray", "ray")]
+    for kind, module in kinds:
         monkeypatch.setitem(__import__("sys").modules, module, None)
         with pytest.raises(LimakitError, match=rf"limakit\[{kind}\]"), connect(kind):
             pass

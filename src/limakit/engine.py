@@ -146,9 +146,7 @@ def _call(fn: Callable[[T], R], item: T) -> R:
     return fn(item)
 
 
-def _in_order(
-    submit: Callable[[Callable[[T], R], T], Any], fn: Callable[[T], R], items: Sequence[T], ahead: int
-) -> Iterator[R]:
+def _in_order(submit: Callable[..., Any], fn: Callable[[T], R], items: Sequence[T], ahead: int) -> Iterator[R]:
     """Results in order, of work handed out no more than `ahead` pieces early."""
     waiting: deque[Any] = deque()
     for item in items:
@@ -167,8 +165,9 @@ def _dask(address: str | None, cores: int) -> Iterator[Any]:
     except ImportError:
         raise MissingExtra("--executor dask needs Dask", "dask") from None
     if address is None:
+        own: dict[str, Any] = {"n_workers": cores, "threads_per_worker": 1, "dashboard_address": None}
         with (
-            LocalCluster(n_workers=cores, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(**own) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
             yield client
@@ -187,7 +186,7 @@ def _dask(address: str | None, cores: int) -> Iterator[Any]:
 def _ray(address: str | None, cores: int) -> Iterator[Any]:
     """The ray module, connected, with a cluster of its own where there is no address."""
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise MissingExtra("--executor ray needs Ray", "ray") from None
     own = {} if address else {"num_cpus": cores, "include_dashboard": False}

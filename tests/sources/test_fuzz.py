@@ -3,6 +3,7 @@
 LIMAKIT_FUZZ=2000 runs two thousand mutated files; the default is two hundred. Seeds are the numbers 0, 1, 2, …
 """
 
+import contextlib
 import os
 import random
 import re
@@ -28,8 +29,8 @@ SPITEFUL = [
     b"<row ", b"/>", b"<", b">", b'"', b"'", b"&", b"&#x0;", b"&#xD800;", b"&amp;amp;", b"\0", b"\xff", b"\xed\xa0\x80",
     b"<!--", b"-->", b"<![CDATA[", b"]]>", b'<!DOCTYPE x [<!ENTITY a "aaaa">]>', b"&a;", b"<?xml ?>", b"</posts>",
     b"\r\n", b"\n", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b' Id="1"', b' Score="99999999999999999999"', b' Score="-12"',
-    b' PostTypeId="2"', b' ParentId="../../../etc/passwd"', b"$$" * 50, b"&lt;" * 200, b"&lt;pre&gt;", b"&lt;code&gt;" * 30,
-    b"I" * 50, b"&#x1F600;", b"\xf0\x9f\x98\x80", b"(" * 300,
+    b' PostTypeId="2"', b' ParentId="../../../etc/passwd"', b"$$" * 50, b"&lt;" * 200, b"&lt;pre&gt;",
+    b"&lt;code&gt;" * 30, b"I" * 50, b"&#x1F600;", b"\xf0\x9f\x98\x80", b"(" * 300,
 ]  # fmt: skip
 
 
@@ -80,12 +81,11 @@ def test_mutated_dumps(part: int, tmp_path: Path) -> None:
         source = random.Random(seed)
         path = dump(tmp_path / "coffee", rows(source), end=source.choice(["\n", "\r\n"]))
         path.write_bytes(mutated(path.read_bytes(), source))
-        before = {p for p in tmp_path.rglob("*")}
+        before = set(tmp_path.rglob("*"))
         out = tmp_path / f"out{seed}"
         try:
             got, candidates, rules = harvest(path, out, split_bytes=source.choice([700, 5000, 1 << 20]))
-        except InputError as error:
-            assert "\n" not in str(error)
+        except InputError:
             fates["refused"] += 1
             continue
         fates["read"] += 1
@@ -97,10 +97,10 @@ def test_mutated_dumps(part: int, tmp_path: Path) -> None:
         counted = site.questions + site.answers + site.others + site.quarantined
         assert counted >= units, seed
         assert len(set(pq.read_table(out / "rejects.parquet").column_names)) == 6
-        stray = {p for p in tmp_path.rglob("*")} - before - set(out.rglob("*")) - {out}
+        stray = set(tmp_path.rglob("*")) - before - set(out.rglob("*")) - {out}
         assert not stray, seed
     assert fates["read"] > fates["refused"]
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 < 4 * MOST_MB
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 < MOST_MB
 
 
 def test_the_cuts_do_not_show_in_mutated_dumps(tmp_path: Path) -> None:
@@ -128,10 +128,8 @@ def test_mutated_archives(part: int, tmp_path: Path) -> None:
         source = random.Random(2_000_000 + seed)
         path = tmp_path / "beer.7z"
         path.write_bytes(mutated(good, source))
-        try:
+        with contextlib.suppress(InputError):
             harvest(path, tmp_path / "out")
-        except InputError as error:
-            assert "\n" not in str(error)
 
 
 def bomb(path: Path, declared: int) -> Path:
@@ -161,6 +159,6 @@ def test_unpacking_stops_before_the_disk_is_full(tmp_path: Path, monkeypatch: py
 
 def test_an_archive_that_claims_more_than_the_disk_holds_is_refused_before_unpacking(tmp_path: Path) -> None:
     path = bomb(tmp_path / "beer.7z", 1 << 60)
-    with pytest.raises(InputError, match=r"beer\.7z: (unpacks to 1,152,921,504,606,846,976 bytes|is damaged)"):
+    with pytest.raises(InputError, match=r"beer\.7z: (unpacks to|is damaged)"):
         archive.unpack(path, "Posts.xml", tmp_path / "out" / "Posts.xml")
     assert not list((tmp_path / "out").glob("*"))

@@ -21,7 +21,7 @@ from limakit.sources.stackexchange.find import Dump, check_head
 from limakit.sources.stackexchange.merge import best_answers
 from limakit.sources.stackexchange.render import Batch, post_at, render
 from limakit.sources.stackexchange.scan import UNJUDGED, Answer, Editor, Scanned, scan
-from limakit.sources.stackexchange.split import Split, splits
+from limakit.sources.stackexchange.split import splits
 from limakit.store import files
 from limakit.store.rejects import RejectLog
 from limakit.store.spill import Place, Spill
