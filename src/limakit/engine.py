@@ -165,8 +165,9 @@ def _dask(address: str | None, cores: int) -> Iterator[Any]:
     except ImportError:
         raise MissingExtra("--executor dask needs Dask", "dask") from None
     if address is None:
+        own: dict[str, Any] = {"n_workers": cores, "threads_per_worker": 1, "dashboard_address": None}
         with (
-            LocalCluster(n_workers=cores, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(**own) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
             yield client
