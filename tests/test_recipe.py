@@ -1,5 +1,6 @@
 from importlib import resources
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -40,6 +41,15 @@ def test_the_empty_recipe_is_the_papers(tmp_path: Path) -> None:
         ("seed = 1\nseed = 2", "not valid TOML"),
         ("[compare]\ncandidate = 'x'", "system 'x' is not in generate.systems"),
         ("[train]\nlearning_rate = 1e-9", "must not exceed"),
+        ("[generate]\nsystems = ['tuned', 'base', 'x']", "generate.systems: there is no [systems.x]"),
+        ("[systems.x]\nkind = 'folder'", "systems.x: a system of kind folder needs its model"),
+        ("[systems.x]\nkind = 'base'\ncheckpoint = 3", "systems.x: checkpoint belongs to systems of kind tuned"),
+        ("[systems.x]\nkind = 'base'\nrevision = 'a'", "systems.x: revision belongs to systems of kind folder"),
+        ("[systems.x]\nknd = 'base'", "unknown key 'systems.x.knd'; the nearest known name is 'kind'"),
+        ("[systems.'../x']\nkind = 'base'", "systems.../x"),
+        ("[choose]\nepochs = [5, 5]", "choose.epochs names an epoch twice"),
+        ("[choose]\nepochs = [5]", "choose.epochs"),
+        ("[generate]\ncheckpoint = 'best'", "generate.checkpoint"),
     ],
 )
 def test_a_bad_recipe_is_one_clear_line(tmp_path: Path, text: str, says: str) -> None:
@@ -51,13 +61,23 @@ def test_a_bad_recipe_is_one_clear_line(tmp_path: Path, text: str, says: str) ->
     assert "\n" not in message
 
 
+def test_systems_have_names_and_the_two_defaults_need_no_entry(tmp_path: Path) -> None:
+    recipe = load(tmp_path, "[systems.early]\nkind = 'tuned'\ncheckpoint = 2\n[generate]\nsystems = ['tuned', 'early']\n"
+                  "[compare]\nbaselines = ['early']")
+    assert recipe.system("early").checkpoint == 2
+    assert recipe.system("base").kind == "base"
+    with pytest.raises(RecipeError, match="base, early, tuned"):
+        recipe.system("late")
+
+
 def test_every_field_is_documented() -> None:
     def fields(model):
         for name, field in model.model_fields.items():
-            inner = field.annotation
-            if isinstance(inner, type) and hasattr(inner, "model_fields"):
+            kinds = (field.annotation, *get_args(field.annotation))
+            inner = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+            if inner:
                 yield from fields(inner)
-            elif name != "sources":
+            else:
                 yield f"{model.__name__}.{name}", field.description
 
     found = dict(fields(Recipe))

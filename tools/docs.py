@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from limakit.cli.app import app
-from limakit.recipe import Recipe, Source
+from limakit.recipe import Recipe
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -24,10 +24,10 @@ def recipe_page() -> str:
     lines += ["default below, and the defaults are the paper's. Unknown keys are refused.", ""]
     head = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in Recipe.model_fields.items():
-        section: Any = Source if name == "sources" else field.annotation
+        section: Any = get_args(field.annotation)[-1] if get_args(field.annotation) else field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
-            summary = (section.__doc__ or "").split("`: ", 1)[-1]
-            title = f"[[{name}]]" if name == "sources" else f"[{name}]"
+            summary, title = (section.__doc__ or "").split("`", 2)[2].removeprefix(": "), section.__doc__.split("`")[1]
+            summary = " ".join(summary.split())
             lines += [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head]
             lines += [*(_row(key, inner) for key, inner in section.model_fields.items()), ""]
         else:
