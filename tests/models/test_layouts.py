@@ -7,12 +7,12 @@ import pytest
 
 pytest.importorskip("torch")
 
-from transformers import AutoTokenizer  # noqa: E402
+from transformers import AutoTokenizer
 
-from limakit.errors import ModelError  # noqa: E402
-from limakit.models.chat import EOT  # noqa: E402
-from limakit.models.layouts import ANSWER, EXAMPLES, QUESTION, few_shot, layout  # noqa: E402
-from limakit.records import Turn  # noqa: E402
+from limakit.errors import ModelError
+from limakit.models.chat import EOT
+from limakit.models.layouts import ANSWER, EXAMPLES, QUESTION, few_shot, layout
+from limakit.records import Turn
 
 DIALOGUE = (
     Turn(role="user", content="a"),

@@ -49,6 +49,12 @@ def train(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None
 
 
 @app.command()
+def choose(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Compare epochs blind on the dev prompts and name the one to keep."""
+    _run(study, ["choose"], quiet, as_json)
+
+
+@app.command()
 def generate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Let every system answer the test prompts."""
     _run(study, ["generate"], quiet, as_json)
@@ -69,7 +75,22 @@ def report(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> Non
 @app.command()
 def run(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Do all that is left to do, from curation to report."""
-    _run(study, ["curate", "train", "generate", "compare", "judge", "report"], quiet, as_json)
+    _run(
+        study, ["curate", "train", "choose", "generate", "compare", "judge", "report"], quiet, as_json, only_wanted=True
+    )
+
+
+@app.command()
+def chat(
+    study: StudyPath,
+    system: Annotated[str | None, typer.Option(help="Who answers; by default the recipe's candidate.")] = None,
+    epoch: Annotated[int | None, typer.Option(min=1, help="Another checkpoint of a tuned system.")] = None,
+) -> None:
+    """Talk with a system of the study, with the recipe's sampling settings."""
+    from limakit.cli import talk
+    from limakit.store.study import Study
+
+    talk.talk(Study(study), system, epoch)
 
 
 @app.command()
@@ -88,18 +109,21 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool) -> None:
-    """Run stages of a study in order and show each outcome."""
+def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool, only_wanted: bool = False) -> None:
+    """Run stages of a study in order and show each outcome; with `only_wanted`, skip those that its recipe skips."""
+    from limakit.choose import choose, wanted
     from limakit.cli import say
     from limakit.pipeline.story import STAGES
     from limakit.store.study import Study
 
     screen, study = Screen(quiet=quiet, as_json=as_json), Study(folder)
+    if only_wanted and not wanted(study.recipe):
+        stages = [stage for stage in stages if stage != "choose"]
     _ = study.recipe
     with study.lock():
         for stage in stages:
             with screen.progress() as progress:
-                outcomes = STAGES[stage](study, progress)
+                outcomes = {**STAGES, "choose": choose}[stage](study, progress)
             for outcome in outcomes:
                 screen.result(say.line(outcome), say.data(outcome))
     screen.say(f"Next: {say.next_step(folder, stages[-1])}")

@@ -13,6 +13,8 @@ def line(outcome: Outcome) -> str:
     text = {
         "curate": _curate,
         "train": _train,
+        "dev": _generate,
+        "choose": _choose,
         "generate": _generate,
         "compare": _compare,
         "judge": _judge,
@@ -37,6 +39,8 @@ def next_step(study: Path, stage: str) -> str:
     return {
         "curate": f"read {study}/curate/train.jsonl and card.md, then `limakit train {study}`",
         "train": f"read {study}/train/tuned/preflight.txt, then `limakit generate {study}`",
+        "choose": f'look at {study}/choose/choice.svg; set generate.checkpoint to "chosen", or to a number to overrule '
+        f"it, then `limakit generate {study}`",
         "generate": f"`limakit judge {study}`",
         "judge": f"`limakit report {study}`",
         "report": f"open {(study / 'report' / 'index.html').resolve()}\n"
@@ -53,6 +57,15 @@ def _curate(counts: Mapping[str, Any]) -> str:
 
 def _train(counts: Mapping[str, Any]) -> str:
     return f"{counts['epochs']} epochs, {counts['steps']:,} steps, loss {counts['loss']:.3f}"
+
+
+def _choose(counts: Mapping[str, Any]) -> str:
+    missing = f", {counts['missing']} without a verdict" if counts["missing"] else ""
+    sure = "ahead of every other" if counts["sure"] else "others may be as good, see choice.json"
+    return (
+        f"epoch {counts['epoch']} wins {counts['win_rate']:.0%} ({counts['low']:.0%} to {counts['high']:.0%}) of its "
+        f"{counts['judge']} comparisons; {counts['pairs']:,} pairs{missing}; {sure}"
+    )
 
 
 def _generate(counts: Mapping[str, Any]) -> str:

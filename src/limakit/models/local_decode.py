@@ -40,9 +40,7 @@ class Job:
 class Decoder:
     """Drives one Hugging Face causal LM, which attends through `local_attention` from here on."""
 
-    def __init__(
-        self, model: Any, stop_ids: frozenset[int], ended: Callable[[list[int]], bool] | None = None
-    ):
+    def __init__(self, model: Any, stop_ids: frozenset[int], ended: Callable[[list[int]], bool] | None = None):
         """`stop_ids` end an answer; so does `ended` when it is true of the ids so far."""
         model.set_attn_implementation(NAME)
         self._model = model
