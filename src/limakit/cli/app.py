@@ -94,6 +94,26 @@ def chat(
 
 
 @app.command()
+def plan(
+    study: StudyPath,
+    gpu_memory: Annotated[float, typer.Option(min=1, help="Memory of one GPU, GiB.")] = 80,
+    gpus: Annotated[int, typer.Option(min=1, max=4096, help="How many of them.")] = 1,
+    tflops: Annotated[float | None, typer.Option(min=0.001, help="What one reaches in training, TFLOP/s.")] = None,
+    price: Annotated[float | None, typer.Option(min=0, help="What one costs an hour, with --tflops.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Reckon memory, time and cost of training before any is spent."""
+    from limakit.cli import say_plan
+    from limakit.plan.run import plan as reckon
+    from limakit.store.study import Study
+
+    found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
+    Screen(quiet=False, as_json=as_json).result(say_plan.text(found, gpu_memory, gpus), found.data())
+    if found.best is None:
+        raise typer.Exit(1)
+
+
+@app.command()
 def doctor(
     study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Also check this study.")] = None,
     as_json: Json = False,
