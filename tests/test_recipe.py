@@ -64,8 +64,8 @@ def test_a_bad_recipe_is_one_clear_line(tmp_path: Path, text: str, says: str) ->
 def test_systems_have_names_and_the_two_defaults_need_no_entry(tmp_path: Path) -> None:
     recipe = load(
         tmp_path,
-        "[systems.early]\nkind = 'tuned'\ncheckpoint = 2\n[generate]\nsystems = ['tuned', 'early']\n"
-        "[compare]\nbaselines = ['early']",
+        "[systems.early]\nkind = 'tuned'\ncheckpoint = 2\n"
+        "[generate]\nsystems = ['tuned', 'early']\n[compare]\nbaselines = ['early']",
     )
     assert recipe.system("early").checkpoint == 2
     assert recipe.system("base").kind == "base"

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -272,18 +272,22 @@ def test_a_damaged_configuration_is_one_clear_error(change: dict[str, Any], tiny
     assert "\n" not in str(caught.value)
 
 
+def spoken(stream: Generator[str, None, Answer]) -> tuple[list[str], Answer]:
+    """The pieces of a streamed answer, and what it returns."""
+    pieces = []
+    while True:
+        try:
+            pieces.append(next(stream))
+        except StopIteration as end:
+            return pieces, end.value
+
+
 @pytest.mark.parametrize("kind", ["tuned", "base", "few_shot", "folder"])
 def test_a_streamed_answer_is_the_answer(kind: Any, tuned: Path) -> None:
     sampler = load_system(tuned, kind)
     settings = Generate(max_new_tokens=40)
     for request in ask("Why?", "ünïcode", ""):
-        stream, pieces = sampler.stream(request, settings, 3), []
-        while True:
-            try:
-                pieces.append(next(stream))
-            except StopIteration as end:
-                answer = end.value
-                break
+        pieces, answer = spoken(sampler.stream(request, settings, 3))
         assert [answer] == answers(sampler, [request], settings, 3)
         assert "".join(pieces) == answer.text
         assert len(pieces) > 1 or len(answer.text) < 8
@@ -309,10 +313,6 @@ def test_a_few_shot_answer_ends_where_the_model_asks_itself_the_next_question(ti
     sampler = load_system(tiny_model, "few_shot")
     ended = sampler._decoder._ended
     sampler._decoder = Writing(sampler._tokenizer, "Yes.\n# Quiet\n\n# Question\nAnd?", ended)  # type: ignore[assignment]
-    pieces = []
-    stream = sampler.stream(ask("x")[0], Generate(), 0)
-    with pytest.raises(StopIteration) as end:
-        while True:
-            pieces.append(next(stream))
-    assert "".join(pieces) == end.value.value.text == "Yes.\n# Quiet"
-    assert end.value.value.finish == "eot"
+    pieces, answer = spoken(sampler.stream(ask("x")[0], Generate(), 0))
+    assert "".join(pieces) == answer.text == "Yes.\n# Quiet"
+    assert answer.finish == "eot"

@@ -51,8 +51,12 @@ def test_the_formula_is_within_a_tenth_of_the_measured_peak(
     config = AutoConfig.from_pretrained(tiny_model)
     config.update(
         {
-            **{"hidden_size": 128, "intermediate_size": 344, "head_dim": 32, "num_hidden_layers": layers},
-            **{"num_attention_heads": 4, "num_key_value_heads": keys},
+            "hidden_size": 128,
+            "intermediate_size": 344,
+            "head_dim": 32,
+            "num_hidden_layers": layers,
+            "num_attention_heads": 4,
+            "num_key_value_heads": keys,
         }
     )
     base = tmp_path / "base"
@@ -73,7 +77,10 @@ def test_the_formula_is_within_a_tenth_of_the_measured_peak(
 
 LLAMA = {
     "7B": ({"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32}, 6.74),
-    "65B": ({"hidden_size": 8192, "intermediate_size": 22016, "num_hidden_layers": 80, "num_attention_heads": 64}, 65.3),
+    "65B": (
+        {"hidden_size": 8192, "intermediate_size": 22016, "num_hidden_layers": 80, "num_attention_heads": 64},
+        65.3,
+    ),
 }
 PAPER = Train(precision="bf16", tokens_per_microbatch=2048)
 

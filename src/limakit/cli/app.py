@@ -94,6 +94,39 @@ def chat(
 
 
 @app.command()
+def serve(
+    study: StudyPath,
+    system: Annotated[str | None, typer.Option(help="Who answers; by default the recipe's candidate.")] = None,
+    epoch: Annotated[int | None, typer.Option(min=1, help="Another checkpoint of a tuned system.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Hand a system over to vLLM, or to transformers where there is no vLLM, as an OpenAI-compatible server."""
+    from limakit.cli import serving
+    from limakit.store.study import Study
+
+    serving.serve(Study(study), system, epoch, host, port)
+
+
+@app.command()
+def export(
+    study: StudyPath,
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty folder to write to.")],
+    layout: Annotated[str, typer.Option("--format", metavar="model|gguf", help="What to write.")] = "model",
+    epoch: Annotated[int | None, typer.Option(min=1, help="Another checkpoint than the recipe's.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the tuned model with its card to a folder of its own, checked logit by logit."""
+    from limakit.cli import say
+    from limakit.pipeline.model_export import export_model, format_named
+    from limakit.store.study import Study
+
+    done = export_model(Study(study), to, format_named(layout), epoch)
+    Screen(quiet=quiet, as_json=as_json).result(say.exported_model(done), say.exported_model_data(done))
+
+
+@app.command()
 def plan(
     study: StudyPath,
     gpu_memory: Annotated[float, typer.Option(min=1, help="Memory of one GPU, GiB.")] = 80,

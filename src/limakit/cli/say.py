@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from limakit.pipeline.model_export import Exported
 from limakit.pipeline.outcome import Outcome
 
 
@@ -46,6 +47,19 @@ def next_step(study: Path, stage: str) -> str:
         "report": f"open {(study / 'report' / 'index.html').resolve()}\n"
         f"      then change {study}/recipe.toml (your own dumps, your own base model) and `limakit run {study}`",
     }[stage]
+
+
+def exported_model(done: Exported) -> str:
+    """What `limakit export` wrote, for people."""
+    more = f"\n  {done.gguf} for llama.cpp" if done.gguf else ""
+    same = "bit for bit the same" if done.difference == 0 else f"at most {done.difference:.1g} apart"
+    return f"✓ epoch {done.epoch} is in {done.folder}; opened again, its logits are {same}{more}\nNext: vllm serve {done.folder}"
+
+
+def exported_model_data(done: Exported) -> dict[str, Any]:
+    """The same for machines."""
+    gguf = str(done.gguf) if done.gguf else None
+    return {"folder": str(done.folder), "epoch": done.epoch, "difference": done.difference, "gguf": gguf}
 
 
 def _curate(counts: Mapping[str, Any]) -> str:

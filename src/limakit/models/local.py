@@ -97,7 +97,7 @@ def load_system(folder: Path, kind: Kind) -> LocalSampler:
     Raises ModelError where the folder is damaged, the tokenizer has no EOT although `tuned` was asked for, or the
     family cannot be decoded rightly (`local_check`).
     """
-    model, tokenizer = _load(check_folder(folder))
+    model, tokenizer = load(check_folder(folder))
     form = layout(kind, tokenizer, _eos_ids(model, tokenizer))
     ids, wanted = reference_logits(model)
     decoder = Decoder(model, form.stop_ids, _reads(tokenizer, form.stop_text) if form.stop_text else None)
@@ -111,8 +111,9 @@ def _reads(tokenizer: Any, text: str) -> Callable[[list[int]], bool]:
     return lambda ids: text in tokenizer.decode(ids[-size:], clean_up_tokenization_spaces=False)
 
 
-def _load(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer; transformers' own bars and warnings stay silent, what matters is checked here."""
+def load(folder: Path) -> tuple[Any, Any]:
+    """Model and tokenizer of a checked folder, in evaluation mode. transformers' own bars and warnings stay silent, what
+    matters is checked here."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     gpu = torch.cuda.is_available()
