@@ -98,7 +98,7 @@ def test_what_is_not_the_model_is_not_exported(
     monkeypatch.setattr(checkpoints, "copy_files", spoil)
     if damage == "stops":
         monkeypatch.setattr("limakit.pipeline.model_export._generation_config", lambda *_: {"eos_token_id": 0})
-    with pytest.raises(ModelError, match="differs by|other ids|end-of-turn"):
+    with pytest.raises(ModelError, match=r"differs by|other ids|end-of-turn"):
         export_model(Study(trained_study), tmp_path / "out", "model")
     assert list(tmp_path.iterdir()) == []
 
@@ -138,6 +138,7 @@ def test_gguf_through_llama_cpp(trained_study: Path, tmp_path: Path, monkeypatch
     converter(tmp_path / "bin", 'test -f "$1/config.json" && test "$2" = --outfile && echo GGUF > "$3"', monkeypatch)
     done = export_model(Study(trained_study), tmp_path / "out", "gguf")
     assert done.gguf == tmp_path / "out/model.gguf"
+    assert done.gguf
     assert done.gguf.read_text() == "GGUF\n"
     assert checkpoints.intact(tmp_path / "out")
 

@@ -75,13 +75,8 @@ def test_the_formula_is_within_a_tenth_of_the_measured_peak(
     assert planned == pytest.approx(measured, rel=0.1), f"planned {planned:,}, measured {measured:,}"
 
 
-LLAMA = {
-    "7B": ({"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32}, 6.74),
-    "65B": (
-        {"hidden_size": 8192, "intermediate_size": 22016, "num_hidden_layers": 80, "num_attention_heads": 64},
-        65.3,
-    ),
-}
+LLAMA = {"7B": ((4096, 11008, 32, 32), 6.74), "65B": ((8192, 22016, 80, 64), 65.3)}
+"""Width, feed-forward width, layers and heads; parameters in billions."""
 PAPER = Train(precision="bf16", tokens_per_microbatch=2048)
 
 
@@ -89,7 +84,8 @@ PAPER = Train(precision="bf16", tokens_per_microbatch=2048)
 def llama(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, float]:
     """Folder with nothing but the config.json of a published shape, and its parameters in billions."""
     sizes, billions = LLAMA[request.param]
-    config = AutoConfig.for_model("llama", vocab_size=32000, **sizes)
+    names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+    config = AutoConfig.for_model("llama", vocab_size=32000, **dict(zip(names, sizes, strict=True)))
     config.architectures = ["LlamaForCausalLM"]
     config.save_pretrained(tmp_path)
     return tmp_path, billions

@@ -38,6 +38,7 @@ def test_time_and_cost_follow_from_the_operations(tmp_path: Path, tiny_model: Pa
     option = one.options[0]
     assert option.flops == step_flops(one.shape, option.strategy, 750) * 7500 * 15
     assert option.hours == pytest.approx(option.flops / 1e6 / 3600)
+    assert option.hours
     assert option.cost == pytest.approx(2 * option.hours)
     assert four.options[0].hours == pytest.approx(option.hours / 4)
     assert four.options[0].cost == pytest.approx(option.cost)

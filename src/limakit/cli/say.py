@@ -53,7 +53,8 @@ def exported_model(done: Exported) -> str:
     """What `limakit export` wrote, for people."""
     more = f"\n  {done.gguf} for llama.cpp" if done.gguf else ""
     same = "bit for bit the same" if done.difference == 0 else f"at most {done.difference:.1g} apart"
-    return f"✓ epoch {done.epoch} is in {done.folder}; opened again, its logits are {same}{more}\nNext: vllm serve {done.folder}"
+    text = f"✓ epoch {done.epoch} is in {done.folder}; opened again, its logits are {same}{more}"
+    return f"{text}\nNext: vllm serve {done.folder}"
 
 
 def exported_model_data(done: Exported) -> dict[str, Any]:

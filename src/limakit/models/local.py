@@ -112,8 +112,8 @@ def _reads(tokenizer: Any, text: str) -> Callable[[list[int]], bool]:
 
 
 def load(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer of a checked folder, in evaluation mode. transformers' own bars and warnings stay silent, what
-    matters is checked here."""
+    """Model and tokenizer of a checked folder, in evaluation mode; transformers' own bars and warnings stay silent,
+    what matters is checked here."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     gpu = torch.cuda.is_available()

@@ -32,9 +32,9 @@ class Exported:
 
 
 def export_model(study: Study, to: Path, form: Format, epoch: int | None = None) -> Exported:
-    """Write the tuned model to the new or empty folder `to`: weights, tokenizer, chat template, generation config, model
-    card, attribution and checksums; with `gguf` also `model.gguf`. It appears only once it was opened again and gave
-    the same logits.
+    """Write the tuned model to the new or empty folder `to`: weights, tokenizer, chat template, generation config,
+    model card, attribution and checksums; with `gguf` also `model.gguf`. It appears only once it was opened again and
+    gave the same logits.
 
     Raises StudyError where `to` holds something or a stage is missing, ModelError where the export differs, and
     LimakitError where llama.cpp's converter is missing or fails.
@@ -116,7 +116,7 @@ def _converter() -> str:
     if found is None:
         raise LimakitError(
             "GGUF is written by llama.cpp's converter, which is not on PATH",
-            fix=f"Get https://github.com/ggml-org/llama.cpp and put its {CONVERTERS[0]} on PATH, or use --format model.",
+            fix=f"Get https://github.com/ggml-org/llama.cpp, put its {CONVERTERS[0]} on PATH, or use --format model.",
         )
     return found
 
@@ -124,14 +124,9 @@ def _converter() -> str:
 def _convert(converter: str, folder: Path) -> None:
     """Run the converter on a folder, which gets `model.gguf`. Raises LimakitError with its last line where it fails."""
     target = folder / "model.gguf"
+    command = [converter, str(folder), "--outfile", str(target)]
     try:
-        done = subprocess.run(
-            [converter, str(folder), "--outfile", str(target)],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
         raise LimakitError(f"cannot be run: {error.strerror}", where=converter) from None
     if done.returncode or not target.is_file():

@@ -2,8 +2,8 @@
 
 Weights are updated in fp32. With `precision = "bf16"` a bf16 copy of them does the work, so a parameter costs 18 bytes:
 2 copy, 4 master, 4 gradient, 8 for Adam's two moments; in fp32 16. Adapters leave the base model frozen: 2 bytes a
-parameter, or about half a byte in 4 bits (nf4 with a second quantisation of its scales: 4.127 bits; Dettmers et al. 2023,
-https://arxiv.org/abs/2305.14314). FSDP divides all of this by the number of devices and gathers a layer at a time.
+parameter, or about half a byte in 4 bits (nf4 with a second quantisation of its scales: 4.127 bits; Dettmers et al.
+2023, https://arxiv.org/abs/2305.14314). FSDP divides all of this by the devices and gathers a layer at a time.
 
 Activations a token and layer are counted off the tensors that a gated layer keeps for its backward pass; with
 recomputation only a layer's input stays, and one layer at a time is whole.

@@ -39,9 +39,9 @@ def rank(
             kind = "missing" if verdict.label is None else _outcome(verdict, name)
             tally[name][kind] += 1
             if verdict.label is not None:
-                row, column = systems.index(name), place[verdict.prompt_id]
-                sums[row, column] += {"win": 1.0, "tie": 0.5, "lose": 0.0}[kind]
-                counts[row, column] += 1
+                spot = systems.index(name), place[verdict.prompt_id]
+                sums[spot] += {"win": 1.0, "tie": 0.5, "lose": 0.0}[kind]
+                counts[spot] += 1
     # A system that has no label at all keeps the rate nan and cannot be the best.
     with np.errstate(invalid="ignore"):
         rates = sums.sum(1) / counts.sum(1)

@@ -48,8 +48,8 @@ def _head(facts: Facts) -> str:
         + "tags: [limakit, lima, sft]\n---\n\n"
         f"# {_plain(facts.study)}\n\n"
         f"{_plain(name)}{f' at commit `{base.revision}`' if base.revision else ''}, fine-tuned on "
-        f"{len(facts.examples):,} examples by the protocol of LIMA ([Zhou et al. 2023](https://arxiv.org/abs/2305.11206)) "
-        "with limakit."
+        f"{len(facts.examples):,} examples with limakit, by the protocol of LIMA "
+        "([Zhou et al. 2023](https://arxiv.org/abs/2305.11206))."
     )
 
 
@@ -57,12 +57,13 @@ def _asking(facts: Facts) -> str:
     wanted = facts.recipe.generate
     return (
         "## How to ask it\n\n"
-        "The chat template renders a dialogue as in training: every utterance ends with the token `<|eot|>`, which also "
-        "ends an answer; there are no role names and no system message.\n\n"
+        "The chat template renders a dialogue as in training: every utterance ends with the token `<|eot|>`, which "
+        "also ends an answer; there are no role names and no system message.\n\n"
         "    vllm serve FOLDER\n\n"
-        f"The answers behind the results were drawn with temperature {wanted.temperature:g}, nucleus {wanted.top_p:g} and "
-        f"a repetition penalty of {wanted.repetition_penalty:g} on generated tokens only. `generation_config.json` holds "
-        "all but the penalty: servers apply it to the prompt as well, `<|eot|>` included, which makes answers longer."
+        f"The answers behind the results were drawn with temperature {wanted.temperature:g}, nucleus {wanted.top_p:g} "
+        f"and a repetition penalty of {wanted.repetition_penalty:g} on generated tokens only. `generation_config.json` "
+        "holds all but the penalty: servers apply it to the prompt as well, `<|eot|>` included, which makes answers "
+        "longer."
     )
 
 
@@ -72,14 +73,13 @@ def _data(facts: Facts) -> str:
     )
     bare = sum(not example.provenance for example in facts.examples)
     lines = ["## Training data", "", "| source | licence, as stated there | posts |", "|---|---|---|"]
-    lines += [
-        f"| {_plain(source)} | {_plain(licence)} | {count:,} |" for (source, licence), count in sorted(rows.items())
-    ]
+    counted = sorted(rows.items())
+    lines += [f"| {_plain(source)} | {_plain(licence)} | {count:,} |" for (source, licence), count in counted]
     if bare:
         lines.append(f"| (no origin recorded) | not known | {bare:,} examples |")
     lines += [
         "",
-        "`ATTRIBUTION.md` names the author of every post, with links. The licence of the base model applies too.",
+        "`ATTRIBUTION.md` names the author of every post. The licence of the base model applies too.",
     ]
     return "\n".join(lines)
 
@@ -94,7 +94,8 @@ def _training(facts: Facts) -> str:
     lines = [
         "## Training",
         "",
-        f"{counts['used']:,} examples, {counts['epochs']} epochs, {counts['steps']:,} steps. This is epoch {facts.epoch}, {how}.",
+        f"{counts['used']:,} examples, {counts['epochs']} epochs, {counts['steps']:,} steps. "
+        f"This is epoch {facts.epoch}, {how}.",
         "",
         "| setting | value |",
         "|---|---|",
@@ -119,12 +120,8 @@ def _results(facts: Facts) -> str:
         return "\n".join([*lines, "There are none yet."])
     level = facts.recipe.report.confidence
     for judge in judges:
-        lines += [
-            f"By {_plain(judge_name(judge['judge']))}:",
-            "",
-            "| against | win | tie | lose | win rate |",
-            "|---|---|---|---|---|",
-        ]
+        lines += [f"By {_plain(judge_name(judge['judge']))}:", ""]
+        lines += ["| against | win | tie | lose | win rate |", "|---|---|---|---|---|"]
         for row in judge["against"]:
             rate = _plain(interval(row["win_rate"], level)) if row.get("win_rate") else "no verdict"
             lines.append(f"| {_plain(row['baseline'])} | {row['win']} | {row['tie']} | {row['lose']} | {rate} |")
@@ -134,9 +131,9 @@ def _results(facts: Facts) -> str:
 
 def _limits() -> str:
     return (
-        "## Limits\n\nFine-tuning on few examples teaches how to answer, not what is true. Answers may be wrong, unlucky "
-        "samples are worse than others, and refusals were learned from a handful of examples: test it for your use "
-        "before you rely on it."
+        "## Limits\n\nFine-tuning on few examples teaches how to answer, not what is true. Answers may be wrong, "
+        "unlucky samples are worse than others, and refusals were learned from a handful of examples: test it for your "
+        "use before you rely on it."
     )
 
 
