@@ -45,7 +45,7 @@ def export_model(study: Study, to: Path, form: Format, epoch: int | None = None)
         raise RecipeError(f"{name!r} is not a tuned system", fix="Set compare.candidate to one that is.")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise StudyError("there is something here already", where=to, fix="Choose a new or empty folder.")
-    converter = _converter() if form == "gguf" else None
+    program = converter() if form == "gguf" else None
     attribution = need(study, "curate", "ATTRIBUTION.md")
     card = _card(study, system, by_hand=epoch is not None)
     config = _generation_config(study, system)
@@ -60,14 +60,14 @@ def export_model(study: Study, to: Path, form: Format, epoch: int | None = None)
         files.publish(folder / "ATTRIBUTION.md", attribution.read_bytes())
         try:
             differences.append(check_export(folder, system.folder))
-            if converter:
-                _convert(converter, folder)
+            if program:
+                _convert(program, folder)
         except LimakitError:
             checkpoints.remove(folder)
             raise
 
     checkpoints.publish_folder(to, fill)
-    gguf = to / "model.gguf" if converter else None
+    gguf = to / "model.gguf" if program else None
     return Exported(folder=to, epoch=system.epoch, difference=differences[0], gguf=gguf)
 
 
@@ -111,7 +111,8 @@ def _card(study: Study, system: Found, *, by_hand: bool) -> str:
     )
 
 
-def _converter() -> str:
+def converter() -> str:
+    """Path of llama.cpp's converter. Raises LimakitError where it is not on PATH."""
     found = next((path for name in CONVERTERS if (path := shutil.which(name))), None)
     if found is None:
         raise LimakitError(
@@ -121,14 +122,14 @@ def _converter() -> str:
     return found
 
 
-def _convert(converter: str, folder: Path) -> None:
+def _convert(program: str, folder: Path) -> None:
     """Run the converter on a folder, which gets `model.gguf`. Raises LimakitError with its last line where it fails."""
     target = folder / "model.gguf"
-    command = [converter, str(folder), "--outfile", str(target)]
+    command = [program, str(folder), "--outfile", str(target)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
-        raise LimakitError(f"cannot be run: {error.strerror}", where=converter) from None
+        raise LimakitError(f"cannot be run: {error.strerror}", where=program) from None
     if done.returncode or not target.is_file():
         said = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1][:LAST_WORDS]
-        raise LimakitError(f"failed: {said}", where=converter, fix="Use --format model, and convert by hand.")
+        raise LimakitError(f"failed: {said}", where=program, fix="Use --format model, and convert by hand.")
