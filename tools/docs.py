@@ -26,7 +26,8 @@ def recipe_page() -> str:
     for name, field in Recipe.model_fields.items():
         section: Any = get_args(field.annotation)[-1] if get_args(field.annotation) else field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
-            summary, title = (section.__doc__ or "").split("`", 2)[2].removeprefix(": "), section.__doc__.split("`")[1]
+            title, summary = (section.__doc__ or "``").split("`", 2)[1:]
+            summary = summary.removeprefix(": ")
             summary = " ".join(summary.split())
             lines += [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head]
             lines += [*(_row(key, inner) for key, inner in section.model_fields.items()), ""]
