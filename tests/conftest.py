@@ -67,3 +67,17 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set LIMAKIT_REAL_DATA to run this")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_study(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """A small study that is trained for three epochs and no further; read-only, copy it."""
+    from limakit.engine import silent
+    from limakit.pipeline.modelling import train
+    from limakit.store.study import Study
+    from tests.studies import write_study
+
+    study = Study(write_study(tmp_path_factory.mktemp("trained") / "study", tiny_model))
+    with study.lock():
+        train(study, silent)
+    return study.root

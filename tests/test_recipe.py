@@ -63,6 +63,15 @@ budget = 1
         (JUDGE.replace("'j'", "'../j'"), "judges[0].name"),
         (JUDGE.replace("'j'", "'metric-chrf'"), "is taken"),
         (JUDGE.replace("http://", "ftp://"), "base_url must begin with"),
+        ("[generate]\nsystems = ['tuned', 'base', 'x']", "generate.systems: there is no [systems.x]"),
+        ("[systems.x]\nkind = 'folder'", "systems.x: a system of kind folder needs its model"),
+        ("[systems.x]\nkind = 'base'\ncheckpoint = 3", "systems.x: checkpoint belongs to systems of kind tuned"),
+        ("[systems.x]\nkind = 'base'\nrevision = 'a'", "systems.x: revision belongs to systems of kind folder"),
+        ("[systems.x]\nknd = 'base'", "unknown key 'systems.x.knd'; the nearest known name is 'kind'"),
+        ("[systems.'../x']\nkind = 'base'", "systems.../x"),
+        ("[choose]\nepochs = [5, 5]", "choose.epochs names an epoch twice"),
+        ("[choose]\nepochs = [5]", "choose.epochs"),
+        ("[generate]\ncheckpoint = 'best'", "generate.checkpoint"),
     ],
 )
 def test_a_bad_recipe_is_one_clear_line(tmp_path: Path, text: str, says: str) -> None:
@@ -88,11 +97,24 @@ def test_a_key_in_the_wrong_place_is_refused_and_not_repeated(tmp_path: Path, te
     assert "SECRET" not in str(caught.value)
 
 
+def test_systems_have_names_and_the_two_defaults_need_no_entry(tmp_path: Path) -> None:
+    recipe = load(
+        tmp_path,
+        "[systems.early]\nkind = 'tuned'\ncheckpoint = 2\n"
+        "[generate]\nsystems = ['tuned', 'early']\n[compare]\nbaselines = ['early']",
+    )
+    assert recipe.system("early").checkpoint == 2
+    assert recipe.system("base").kind == "base"
+    with pytest.raises(RecipeError, match="base, early, tuned"):
+        recipe.system("late")
+
+
 def test_every_field_is_documented() -> None:
     def fields(model):
         for name, field in model.model_fields.items():
-            inner = next(iter(get_args(field.annotation)), field.annotation)
-            if isinstance(inner, type) and hasattr(inner, "model_fields"):
+            kinds = (field.annotation, *get_args(field.annotation))
+            inner = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+            if inner:
                 yield from fields(inner)
             else:
                 yield f"{model.__name__}.{name}", field.description

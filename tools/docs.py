@@ -29,10 +29,10 @@ def recipe_page() -> str:
             for kind, inner in KINDS.items():
                 lines += _section(f'[[sources]] kind = "{kind}"', inner, head)
             continue
-        listed = get_origin(field.annotation) is list
-        section: Any = get_args(field.annotation)[0] if listed else field.annotation
+        parts = get_args(field.annotation)
+        section: Any = parts[-1] if parts else field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
-            lines += _section(f"[[{name}]]" if listed else f"[{name}]", section, head)
+            lines += _section((section.__doc__ or "``").split("`")[1], section, head)
         else:
             lines += [
                 "## Top level",

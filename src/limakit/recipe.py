@@ -18,6 +18,8 @@ from limakit.recipe_sources import KINDS, Count, Section, Source
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Price = Annotated[float, Field(ge=0, le=1e4)]
+Checkpoint = Annotated[int, Field(ge=1)] | Literal["last", "chosen"]
+SystemName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class Base(Section):
@@ -130,13 +132,52 @@ class Train(Section):
         return self
 
 
+class Choose(Section):
+    """`[choose]`: which epoch's checkpoint to keep, by blind comparison on the dev prompts (paper, section 3)."""
+
+    epochs: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2)] = [5, 6, 7, 8, 9, 10]
+    """Epochs that answer the dev prompts, every two of them compared; the paper looked at 5 to 10."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Choose":
+        if len(set(self.epochs)) < len(self.epochs):
+            raise ValueError("choose.epochs names an epoch twice")
+        return self
+
+
+class System(Section):
+    """`[systems.NAME]`: somebody who answers. `tuned` and `base` are there without an entry."""
+
+    kind: Literal["tuned", "base", "few_shot", "folder"]
+    """`tuned`: a checkpoint of this study; `base`: the base model, which continues the plain text; `few_shot`: the base
+    model after three worked examples (Lin et al. 2023); `folder`: any model, asked through its chat template if it has
+    one."""
+    model: str | None = None
+    """For `folder`: a model folder (relative to the recipe), or a name on the Hugging Face hub."""
+    revision: str | None = None
+    """For `folder`: commit of a hub model."""
+    checkpoint: Checkpoint | None = None
+    """For `tuned`: the epoch, where it is not that of `generate.checkpoint`."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "System":
+        if (self.model is not None) != (self.kind == "folder"):
+            raise ValueError("a system of kind folder needs its model, and no other kind takes one")
+        if self.revision is not None and self.kind != "folder":
+            raise ValueError("revision belongs to systems of kind folder")
+        if self.checkpoint is not None and self.kind != "tuned":
+            raise ValueError("checkpoint belongs to systems of kind tuned")
+        return self
+
+
 class Generate(Section):
     """`[generate]`: one answer per prompt (paper, section 3)."""
 
-    systems: list[Literal["tuned", "base"]] = ["tuned", "base"]
-    """Who answers: `tuned` is the fine-tuned checkpoint, `base` the plain base model."""
-    checkpoint: Annotated[int, Field(ge=1)] | Literal["last"] = "last"
-    """Epoch of the tuned model. The paper chose by hand between epochs 5 and 10."""
+    systems: list[str] = ["tuned", "base"]
+    """Who answers the test prompts: `tuned`, `base`, or names of `[systems.NAME]` entries."""
+    checkpoint: Checkpoint = "last"
+    """Epoch of the tuned model: `last`, `chosen` by `limakit choose`, or a number, which overrules both. The paper
+    chose by hand between epochs 5 and 10."""
     temperature: Annotated[float, Field(ge=0)] = 0.7
     """Softmax temperature; 0 is greedy."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
@@ -231,6 +272,10 @@ class Report(Section):
     """Level of every interval."""
 
 
+DEFAULT_SYSTEMS: frozenset[Literal["tuned", "base"]] = frozenset({"tuned", "base"})
+"""Names that stand for themselves unless an entry says otherwise."""
+
+
 class Recipe(Section):
     """A whole study. Every section may be left out; what is left out is the paper's."""
 
@@ -241,6 +286,8 @@ class Recipe(Section):
     """What to curate from."""
     curate: Curate = Curate()
     train: Train = Train()
+    choose: Choose = Choose()
+    systems: dict[SystemName, System] = {}
     generate: Generate = Generate()
     compare: Compare = Compare()
     judge: Judge = Judge()
@@ -249,6 +296,9 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
+        for name in self.generate.systems:
+            if name not in DEFAULT_SYSTEMS | self.systems.keys():
+                raise ValueError(f"generate.systems: there is no [systems.{name}]")
         for name in [self.compare.candidate, *self.compare.baselines]:
             if name not in self.generate.systems:
                 raise ValueError(f"compare: system {name!r} is not in generate.systems")
@@ -259,6 +309,15 @@ class Recipe(Section):
             if names.count(name) > 1 or name.startswith("metric-"):
                 raise ValueError(f"judges: the name {name!r} is taken, choose another")
         return self
+
+    def system(self, name: str) -> System:
+        """Who answers under this name. Raises RecipeError where nobody does."""
+        if name in self.systems:
+            return self.systems[name]
+        if name not in DEFAULT_SYSTEMS:
+            known = ", ".join(sorted({*DEFAULT_SYSTEMS, *self.systems}))
+            raise RecipeError(f"there is no system {name!r}", fix=f"Choose one of: {known}.")
+        return System(kind=name)
 
     def resolved(self) -> dict[str, Any]:
         """Every setting, defaults included, as plain JSON values."""
@@ -302,6 +361,8 @@ def _known_keys(places: tuple[Any, ...]) -> list[str]:
     for place in places:
         if isinstance(place, int):
             continue
-        annotation = section.model_fields[place].annotation
-        section = next(iter(get_args(annotation)), annotation)
+        field = section.model_fields.get(place)
+        if field is not None:
+            kinds = (field.annotation, *get_args(field.annotation))
+            section = next((kind for kind in kinds if hasattr(kind, "model_fields")), section)
     return list(section.model_fields)

@@ -34,7 +34,21 @@ def test_help_imports_neither_torch_nor_anything_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-    for verb in ("new", "curate", "train", "generate", "judge", "report", "run", "doctor"):
+    verbs = (
+        "new",
+        "curate",
+        "train",
+        "choose",
+        "generate",
+        "judge",
+        "report",
+        "run",
+        "chat",
+        "serve",
+        "export",
+        "plan",
+    )
+    for verb in (*verbs, "doctor"):
         assert verb in done.stdout
 
 
@@ -110,7 +124,16 @@ def test_doctor_names_every_check(tmp_path: Path) -> None:
     done = limakit("doctor", "--json")
     checks = {c["name"]: c for c in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 0, done.stdout
-    assert {"python", "torch", "transformers", "7z archives", "embedded base model", "gpu"} <= set(checks)
+    assert {
+        "python",
+        "torch",
+        "transformers",
+        "7z archives",
+        "embedded base model",
+        "gpu",
+        "model server",
+        "GGUF converter",
+    } <= set(checks)
     assert "limakit new" in limakit("doctor", tmp_path / "none").stdout
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +217,7 @@ def test_an_answer_ends_at_the_models_context(tiny_model: Path) -> None:
     sampler = load_system(tiny_model, "base")
     sampler._decoder._stop_ids = frozenset()
     (answer,) = answers(sampler, ask("word"), Generate(max_new_tokens=2048))
-    size = len(sampler._render(ask("word")[0].prompt.messages))
+    size = len(sampler._layout.prompt(ask("word")[0].prompt.messages))
     assert (answer.finish, answer.tokens) == ("length", 512 - size)
 
 
@@ -270,3 +270,49 @@ def test_a_damaged_configuration_is_one_clear_error(change: dict[str, Any], tiny
     with pytest.raises(LimakitError) as caught:
         load_system(folder, "base")
     assert "\n" not in str(caught.value)
+
+
+def spoken(stream: Generator[str, None, Answer]) -> tuple[list[str], Answer]:
+    """The pieces of a streamed answer, and what it returns."""
+    pieces = []
+    while True:
+        try:
+            pieces.append(next(stream))
+        except StopIteration as end:
+            return pieces, end.value
+
+
+@pytest.mark.parametrize("kind", ["tuned", "base", "few_shot", "folder"])
+def test_a_streamed_answer_is_the_answer(kind: Any, tuned: Path) -> None:
+    sampler = load_system(tuned, kind)
+    settings = Generate(max_new_tokens=40)
+    for request in ask("Why?", "ünïcode", ""):
+        pieces, answer = spoken(sampler.stream(request, settings, 3))
+        assert [answer] == answers(sampler, [request], settings, 3)
+        assert "".join(pieces) == answer.text
+        assert len(pieces) > 1 or len(answer.text) < 8
+
+
+class Writing:
+    """Stands for a decoder whose model writes a given text."""
+
+    def __init__(self, tokenizer: Any, text: str, ended: Any):
+        self._ids, self._ended = tokenizer.encode(text), ended
+
+    def stops(self, ids: list[int]) -> bool:
+        return self._ended(ids)
+
+    def stream(self, job: Job, settings: Generate) -> Any:
+        for place, token in enumerate(self._ids, 1):
+            yield token
+            if self._ended(self._ids[:place]):
+                return
+
+
+def test_a_few_shot_answer_ends_where_the_model_asks_itself_the_next_question(tiny_model: Path) -> None:
+    sampler = load_system(tiny_model, "few_shot")
+    ended = sampler._decoder._ended
+    sampler._decoder = Writing(sampler._tokenizer, "Yes.\n# Quiet\n\n# Question\nAnd?", ended)  # type: ignore[assignment]
+    pieces, answer = spoken(sampler.stream(ask("x")[0], Generate(), 0))
+    assert "".join(pieces) == answer.text == "Yes.\n# Quiet"
+    assert answer.finish == "eot"

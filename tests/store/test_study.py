@@ -136,3 +136,13 @@ def test_code_digest_sees_a_module_and_a_package() -> None:
 def test_no_study(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="limakit new"):
         _ = Study(tmp_path / "none").recipe
+
+
+def test_a_stage_leaves_the_unfinished_work_of_one_whose_name_begins_alike(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text("")
+    study = Study(tmp_path)
+    other = study.begin("generate/tuned-2", settings={}, inputs={}, code=[])
+    old = study.begin("generate/tuned", settings={"seed": 1}, inputs={}, code=[])
+    study.begin("generate/tuned", settings={}, inputs={}, code=[])
+    assert other.folder.exists()
+    assert not old.folder.exists()

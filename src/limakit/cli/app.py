@@ -54,13 +54,19 @@ def curate(
 ) -> None:
     """Choose the examples worth learning from."""
     with connect(executor, scheduler) as pool:
-        _run(study, ["curate"], quiet, as_json, pool)
+        _run(study, ["curate"], quiet, as_json, executor=pool)
 
 
 @app.command()
 def train(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Fine-tune the base model on the curated examples."""
     _run(study, ["train"], quiet, as_json)
+
+
+@app.command()
+def choose(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Compare epochs blind on the dev prompts and name the one to keep."""
+    _run(study, ["choose"], quiet, as_json)
 
 
 @app.command()
@@ -97,7 +103,57 @@ def report(
 @app.command()
 def run(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Do all that is left to do, from curation to report."""
-    _run(study, ["curate", "train", "generate", "compare", "judge", "report"], quiet, as_json)
+    _run(
+        study, ["curate", "train", "choose", "generate", "compare", "judge", "report"], quiet, as_json, only_wanted=True
+    )
+
+
+@app.command()
+def chat(
+    study: StudyPath,
+    system: Annotated[str | None, typer.Option(help="Who answers; by default the recipe's candidate.")] = None,
+    epoch: Annotated[int | None, typer.Option(min=1, help="Another checkpoint of a tuned system.")] = None,
+) -> None:
+    """Talk with a system of the study, with the recipe's sampling settings."""
+    from limakit.cli import talk
+    from limakit.store.study import Study
+
+    talk.talk(Study(study), system, epoch)
+
+
+@app.command()
+def serve(
+    study: StudyPath,
+    system: Annotated[str | None, typer.Option(help="Who answers; by default the recipe's candidate.")] = None,
+    epoch: Annotated[int | None, typer.Option(min=1, help="Another checkpoint of a tuned system.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Hand a system over to vLLM, or to transformers where there is no vLLM, as an OpenAI-compatible server."""
+    from limakit.cli import serving
+    from limakit.store.study import Study
+
+    serving.serve(Study(study), system, epoch, host, port)
+
+
+@app.command()
+def plan(
+    study: StudyPath,
+    gpu_memory: Annotated[float, typer.Option(min=1, help="Memory of one GPU, GiB.")] = 80,
+    gpus: Annotated[int, typer.Option(min=1, max=4096, help="How many of them.")] = 1,
+    tflops: Annotated[float | None, typer.Option(min=0.001, help="What one reaches in training, TFLOP/s.")] = None,
+    price: Annotated[float | None, typer.Option(min=0, help="What one costs an hour, with --tflops.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Reckon memory, time and cost of training before any is spent."""
+    from limakit.cli import say_plan
+    from limakit.plan.run import plan as reckon
+    from limakit.store.study import Study
+
+    found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
+    Screen(quiet=False, as_json=as_json).result(say_plan.text(found, gpu_memory, gpus), found.data())
+    if found.best is None:
+        raise typer.Exit(1)
 
 
 Files = Annotated[
@@ -174,21 +230,30 @@ def export(
     study: StudyPath,
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty folder to write to.")],
     layout: Annotated[
-        str, typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet", help="Layout of the data file.")
+        str,
+        typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet|model|gguf", help="What to write."),
     ] = "messages",
     accept_findings: Annotated[
-        bool, typer.Option("--accept-findings", help="Export although there are passages like keys or e-mails.")
+        bool, typer.Option("--accept-findings", help="Export data although there are passages like keys or e-mails.")
     ] = False,
+    epoch: Annotated[int | None, typer.Option(min=1, help="Another checkpoint of the model than the recipe's.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write the training set with its card and attribution to a folder of its own, for other trainers."""
+    """Write the training set, or the tuned model checked logit by logit, with its card to a folder of its own."""
     from limakit.cli import say
-    from limakit.pipeline.exporting import export
     from limakit.store.study import Study
 
     screen, opened = Screen(quiet=quiet, as_json=as_json), Study(study)
     _ = opened.recipe
+    if layout in {"model", "gguf"}:
+        from limakit.pipeline.model_export import export_model, format_named
+
+        model = export_model(opened, to, format_named(layout), epoch)
+        screen.result(say.exported_model(model), say.exported_model_data(model))
+        return
+    from limakit.pipeline.exporting import export
+
     with opened.lock():
         done = export(opened, to, layout, accept_findings=accept_findings)
     screen.result(say.exported(done), done)
@@ -230,10 +295,18 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool, executor: Executor | None = None) -> None:
+def _run(
+    folder: Path,
+    stages: list[str],
+    quiet: bool,
+    as_json: bool,
+    *,
+    executor: Executor | None = None,
+    only_wanted: bool = False,
+) -> None:
     """Run stages of a study in order and show each outcome; curation on `executor` where there is one.
 
-    A further process of torchrun only helps to train.
+    With `only_wanted`, skip those that its recipe skips. A further process of torchrun only helps to train.
     """
     from limakit.train import launch
 
@@ -242,17 +315,23 @@ def _run(folder: Path, stages: list[str], quiet: bool, as_json: bool, executor: 
 
         follow()
         return
+    from limakit.choose import choose, wanted
     from limakit.cli import say
     from limakit.pipeline.curating import curate
     from limakit.pipeline.story import STAGES
     from limakit.store.study import Study
 
     screen, study = Screen(quiet=quiet, as_json=as_json), Study(folder)
+    if only_wanted and not wanted(study.recipe):
+        stages = [stage for stage in stages if stage != "choose"]
     _ = study.recipe
     with study.lock():
         for stage in stages:
             with screen.progress() as progress:
-                outcomes = curate(study, progress, executor) if stage == "curate" else STAGES[stage](study, progress)
+                if stage == "curate" and executor is not None:
+                    outcomes = curate(study, progress, executor)
+                else:
+                    outcomes = {**STAGES, "choose": choose}[stage](study, progress)
             for outcome in outcomes:
                 screen.result(say.line(outcome), say.data(outcome))
     screen.say(f"Next: {say.next_step(folder, stages[-1])}")

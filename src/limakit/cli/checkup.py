@@ -9,7 +9,9 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, Literal
 
+from limakit.cli import serving
 from limakit.errors import LimakitError
+from limakit.pipeline import model_export
 from limakit.store.study import Study
 
 OPTIONAL = {
@@ -43,7 +45,7 @@ def checks(study: Path | None) -> list[Check]:
     """Everything worth knowing before a run; `study` adds the state of one study."""
     found = [Check("python", "ok", f"{platform.python_version()} at {sys.executable}"), _cores(), _disk(study)]
     found += [_package(name, *why) for name, why in OPTIONAL.items()]
-    found += [_archives(), _gpu(), _embedded()]
+    found += [_archives(), _gpu(), _embedded(), _server(), _gguf()]
     return found + (_study(study) if study else [])
 
 
@@ -87,6 +89,21 @@ def _embedded() -> Check:
     if model.is_file():
         return Check("embedded base model", "ok", "present")
     return Check("embedded base model", "missing", "not in this installation", "Reinstall limakit.")
+
+
+def _server() -> Check:
+    try:
+        serving.command(Path(), "127.0.0.1", 8000)
+        return Check("model server", "ok", "limakit serve can hand over to one")
+    except LimakitError as error:
+        return Check("model server", "note", f"{error.what}, limakit serve needs one", error.fix or "")
+
+
+def _gguf() -> Check:
+    try:
+        return Check("GGUF converter", "ok", model_export.converter())
+    except LimakitError as error:
+        return Check("GGUF converter", "note", error.what, error.fix or "")
 
 
 def _study(folder: Path) -> list[Check]:

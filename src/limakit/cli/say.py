@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from limakit.pipeline.model_export import Exported
 from limakit.pipeline.outcome import Outcome
 
 
@@ -13,6 +14,8 @@ def line(outcome: Outcome) -> str:
     text = {
         "curate": _curate,
         "train": _train,
+        "dev": _generate,
+        "choose": _choose,
         "generate": _generate,
         "compare": _compare,
         "judge": _judge,
@@ -57,11 +60,27 @@ def next_step(study: Path, stage: str) -> str:
     return {
         "curate": f"read {study}/curate/train.jsonl and card.md, then `limakit train {study}`",
         "train": f"read {study}/train/tuned/preflight.txt, then `limakit generate {study}`",
+        "choose": f'look at {study}/choose/choice.svg; set generate.checkpoint to "chosen", or to a number to overrule '
+        f"it, then `limakit generate {study}`",
         "generate": f"`limakit judge {study}`",
         "judge": f"`limakit report {study}`",
         "report": f"open {(study / 'report' / 'index.html').resolve()}\n"
         f"      then change {study}/recipe.toml (your own dumps, your own base model) and `limakit run {study}`",
     }[stage]
+
+
+def exported_model(done: Exported) -> str:
+    """What `limakit export` wrote, for people."""
+    more = f"\n  {done.gguf} for llama.cpp" if done.gguf else ""
+    same = "bit for bit the same" if done.difference == 0 else f"at most {done.difference:.1g} apart"
+    text = f"✓ epoch {done.epoch} is in {done.folder}; opened again, its logits are {same}{more}"
+    return f"{text}\nNext: vllm serve {done.folder}"
+
+
+def exported_model_data(done: Exported) -> dict[str, Any]:
+    """The same for machines."""
+    gguf = str(done.gguf) if done.gguf else None
+    return {"folder": str(done.folder), "epoch": done.epoch, "difference": done.difference, "gguf": gguf}
 
 
 def _curate(counts: Mapping[str, Any]) -> str:
@@ -73,6 +92,15 @@ def _curate(counts: Mapping[str, Any]) -> str:
 
 def _train(counts: Mapping[str, Any]) -> str:
     return f"{counts['epochs']} epochs, {counts['steps']:,} steps, loss {counts['loss']:.3f}"
+
+
+def _choose(counts: Mapping[str, Any]) -> str:
+    missing = f", {counts['missing']} without a verdict" if counts["missing"] else ""
+    sure = "ahead of every other" if counts["sure"] else "others may be as good, see choice.json"
+    return (
+        f"epoch {counts['epoch']} wins {counts['win_rate']:.0%} ({counts['low']:.0%} to {counts['high']:.0%}) of its "
+        f"{counts['judge']} comparisons; {counts['pairs']:,} pairs{missing}; {sure}"
+    )
 
 
 def _generate(counts: Mapping[str, Any]) -> str:

@@ -36,15 +36,20 @@ def resolve_base(base: Base, study_root: Path) -> Path:
     folder = study_root / Path(base.model).expanduser()
     if folder.is_dir():
         return check_folder(folder)
-    if not _HUB_NAME.fullmatch(base.model):
-        raise ModelError("no such model folder", where=folder, fix="Mend base.model in recipe.toml.")
-    if base.revision is None or not _COMMIT.fullmatch(base.revision):
-        raise ModelError(
-            f"base.model {base.model!r} is no folder here, and as a hub name it needs its commit",
-            where=study_root / "recipe.toml",
-            fix="Set base.revision to the full commit hash (40 letters and digits), or base.model to a folder.",
-        )
-    return check_folder(_fetch(base.model, base.revision))
+    return check_folder(_fetch(*_hub_name(base, study_root), _WANTED))
+
+
+def resolve_config(base: Base, study_root: Path) -> Path:
+    """The folder with the base model's config.json; its weights need not be there, and are not fetched.
+
+    Raises as `resolve_base` does.
+    """
+    folder = EMBEDDED if base.model == "embedded" else study_root / Path(base.model).expanduser()
+    if not folder.is_dir():
+        folder = _fetch(*_hub_name(base, study_root), ["config.json"])
+    if not (folder / "config.json").is_file():
+        raise ModelError("not a model folder: it has no config.json", where=folder)
+    return folder
 
 
 def check_folder(folder: Path) -> Path:
@@ -102,15 +107,29 @@ def _check_weights(path: Path) -> None:
         raise ModelError("not a whole safetensors file", where=path, fix="Fetch or copy the model again.")
 
 
-def _fetch(name: str, revision: str) -> Path:
-    """Download one commit of a hub model into the local cache, or find it there. Raises ModelError."""
+def _hub_name(base: Base, study_root: Path) -> tuple[str, str]:
+    """Name and commit of a base model that is no folder here. Raises ModelError."""
+    if not _HUB_NAME.fullmatch(base.model):
+        where = study_root / Path(base.model).expanduser()
+        raise ModelError("no such model folder", where=where, fix="Mend base.model in recipe.toml.")
+    if base.revision is None or not _COMMIT.fullmatch(base.revision):
+        raise ModelError(
+            f"base.model {base.model!r} is no folder here, and as a hub name it needs its commit",
+            where=study_root / "recipe.toml",
+            fix="Set base.revision to the full commit hash (40 letters and digits), or base.model to a folder.",
+        )
+    return base.model, base.revision
+
+
+def _fetch(name: str, revision: str, wanted: list[str]) -> Path:
+    """Download files of one commit of a hub model into the local cache, or find it there. Raises ModelError."""
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError:
         raise MissingExtra(f"fetching {name!r} needs the Hugging Face hub client", "train") from None
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_WANTED, ignore_patterns=_UNWANTED))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=_UNWANTED))
     except LocalEntryNotFoundError:
         raise ModelError(
             f"the hub cannot be reached and commit {revision[:12]} is not in the local cache",

@@ -1,13 +1,12 @@
-"""A Hugging Face causal LM from a folder, as a Sampler: the tuned checkpoint, or the plain base model.
+"""A Hugging Face causal LM from a folder, as a Sampler: the tuned checkpoint, the base model, or any other.
 
-A tuned model sees the dialogue as it was trained on (`chat.Chat`) and ends its turn with EOT. The base model knows no
-turns: it continues the text of the dialogue, each utterance followed by a blank line. The end-of-sequence token ends
-either one's answer as well, since what follows it belongs to another document.
+How each is asked is `layouts`' business. The end-of-sequence token ends everybody's answer, since what follows it
+belongs to another document.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
@@ -16,13 +15,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from limakit.errors import ModelError
-from limakit.models.chat import Chat, encode, start_ids
+from limakit.models.chat import start_ids
 from limakit.models.hub import check_folder
+from limakit.models.layouts import Kind, Layout, layout
 from limakit.models.local_check import check, reference_logits
 from limakit.models.local_decode import Decoder, Job
 from limakit.models.sampler import Answer, Request, stream_key
 from limakit.recipe import Generate
-from limakit.records import Turn
 
 DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError)
 DAMAGES += (ArithmeticError, SafetensorError, StrictDataclassError)
@@ -32,8 +31,8 @@ DAMAGES += (ArithmeticError, SafetensorError, StrictDataclassError)
 class LocalSampler:
     """Answers with one model, many prompts side by side. Make one with `load_system`."""
 
-    def __init__(self, decoder: Decoder, tokenizer: Any, render: Callable[[Sequence[Turn]], list[int]], context: int):
-        self._decoder, self._tokenizer, self._render, self._context = decoder, tokenizer, render, context
+    def __init__(self, decoder: Decoder, tokenizer: Any, layout: Layout, context: int):
+        self._decoder, self._tokenizer, self._layout, self._context = decoder, tokenizer, layout, context
         self._start = start_ids(tokenizer)
 
     def answer(self, requests: Sequence[Request], settings: Generate, seed: int) -> Iterator[tuple[int, Answer]]:
@@ -43,54 +42,78 @@ class LocalSampler:
         not fit beside it loses its beginning; how many tokens is said in `Answer.trimmed`. An answer ends at the
         model's context at the latest. Raises ModelError where the model's output is not finite.
         """
+        planned = [self._plan(request, settings, seed) for request in requests]
+        for index, ids, stopped in self._decoder.run([job for job, _ in planned], settings):
+            yield index, self._finished(ids, stopped, planned[index][1])
+
+    def stream(self, request: Request, settings: Generate, seed: int) -> Generator[str, None, Answer]:
+        """Yield one answer piece by piece and return it whole: the same answer that `answer` gives to the request."""
+        job, trimmed = self._plan(request, settings, seed)
+        ids: list[int] = []
+        said = ""
+        for token in self._decoder.stream(job, settings):
+            ids.append(token)
+            sure = self._sure(self._text(ids))
+            if len(sure) > len(said) and sure.startswith(said):
+                yield sure[len(said) :]
+                said = sure
+        answer = self._finished(ids, self._decoder.stops(ids), trimmed)
+        if answer.text.startswith(said) and answer.text != said:
+            yield answer.text[len(said) :]
+        return answer
+
+    def _plan(self, request: Request, settings: Generate, seed: int) -> tuple[Job, int]:
+        """What is to be decoded for a request, and how many tokens of its prompt did not fit."""
         room = self._context - min(settings.max_new_tokens, self._context // 2)
-        rendered = [self._render(request.prompt.messages) for request in requests]
-        jobs = []
-        for request, ids in zip(requests, rendered, strict=True):
-            kept = ids if len(ids) <= room else self._start + ids[len(ids) - room + len(self._start) :]
-            limit = min(settings.max_new_tokens, self._context - len(kept))
-            jobs.append(Job(kept, limit, stream_key(seed, request.prompt.id, request.sample)))
-        for index, ids, stopped in self._decoder.run(jobs, settings):
-            yield (
-                index,
-                Answer(
-                    text=self._tokenizer.decode(
-                        ids[:-1] if stopped else ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-                    ),
-                    finish="eot" if stopped else "length",
-                    tokens=len(ids),
-                    trimmed=len(rendered[index]) - len(jobs[index].ids),
-                ),
-            )
+        ids = self._layout.prompt(request.prompt.messages)
+        kept = ids if len(ids) <= room else self._start + ids[len(ids) - room + len(self._start) :]
+        limit = min(settings.max_new_tokens, self._context - len(kept))
+        return Job(kept, limit, stream_key(seed, request.prompt.id, request.sample)), len(ids) - len(kept)
+
+    def _finished(self, ids: list[int], stopped: bool, trimmed: int) -> Answer:
+        text = self._text(ids)
+        return Answer(text=text, finish="eot" if stopped else "length", tokens=len(ids), trimmed=trimmed)
+
+    def _text(self, ids: list[int]) -> str:
+        """What the ids say, without what ended them."""
+        kept = ids[:-1] if ids[-1] in self._layout.stop_ids else ids
+        text = self._tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        stop = self._layout.stop_text
+        return text.split(stop, 1)[0].rstrip() if stop and stop in text else text
+
+    def _sure(self, text: str) -> str:
+        """The part of an unfinished text that no further token takes back: neither half a character, nor what may
+        become the text that ends an answer, with the space before it."""
+        text, stop = text.rstrip("\ufffd"), self._layout.stop_text
+        size = next((n for n in range(len(stop), 0, -1) if text.endswith(stop[:n])), 0)
+        return text[: len(text) - size].rstrip() if stop else text
 
 
-def load_system(folder: Path, system: Literal["tuned", "base"]) -> LocalSampler:
-    """Open a checkpoint of `limakit train` (`tuned`) or a plain model folder (`base`).
+def load_system(folder: Path, kind: Kind) -> LocalSampler:
+    """Open a model folder as a system of some kind: a checkpoint of `limakit train` for `tuned`, a base model for
+    `base` and `few_shot`, any causal language model for `folder`.
 
     On a GPU where there is one, in bf16, else in fp32. Only safetensors are read and no code of the model is run.
     Raises ModelError where the folder is damaged, the tokenizer has no EOT although `tuned` was asked for, or the
     family cannot be decoded rightly (`local_check`).
     """
-    model, tokenizer = _load(check_folder(folder))
-    stop_ids = _eos_ids(model, tokenizer)
-    if system == "tuned":
-        chat = Chat(tokenizer)
-        stop_ids |= {chat.eot_id}
-        render = chat.prompt
-    else:
-
-        def render(messages: Sequence[Turn]) -> list[int]:
-            text = "".join(f"{turn.content}\n\n" for turn in messages)
-            return [*start_ids(tokenizer), *encode(tokenizer, text)]
-
+    model, tokenizer = load(check_folder(folder))
+    form = layout(kind, tokenizer, _eos_ids(model, tokenizer))
     ids, wanted = reference_logits(model)
-    decoder = Decoder(model, stop_ids)
+    decoder = Decoder(model, form.stop_ids, _reads(tokenizer, form.stop_text) if form.stop_text else None)
     check(decoder, model, ids, wanted)
-    return LocalSampler(decoder, tokenizer, render, _context(model.config.get_text_config()))
+    return LocalSampler(decoder, tokenizer, form, _context(model.config.get_text_config()))
 
 
-def _load(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer; transformers' own bars and warnings stay silent, what matters is checked here."""
+def _reads(tokenizer: Any, text: str) -> Callable[[list[int]], bool]:
+    """Whether the last ids say `text`. No token is less than a byte, so as many ids as it has bytes are enough."""
+    size = len(text.encode()) + 1
+    return lambda ids: text in tokenizer.decode(ids[-size:], clean_up_tokenization_spaces=False)
+
+
+def load(folder: Path) -> tuple[Any, Any]:
+    """Model and tokenizer of a checked folder, in evaluation mode; transformers' own bars and warnings stay silent,
+    what matters is checked here."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     gpu = torch.cuda.is_available()

@@ -5,7 +5,7 @@ the number of answers left. The order of everything follows from the jobs alone,
 bits again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -40,15 +40,20 @@ class Job:
 class Decoder:
     """Drives one Hugging Face causal LM, which attends through `local_attention` from here on."""
 
-    def __init__(self, model: Any, stop_ids: frozenset[int]):
+    def __init__(self, model: Any, stop_ids: frozenset[int], ended: Callable[[list[int]], bool] | None = None):
+        """`stop_ids` end an answer; so does `ended` when it is true of the ids so far."""
         model.set_attn_implementation(NAME)
         self._model = model
-        self._stop_ids = stop_ids
+        self._stop_ids, self._ended = stop_ids, ended
+
+    def stops(self, ids: list[int]) -> bool:
+        """Whether an answer that has come to these ids, at least one, is at its end."""
+        return ids[-1] in self._stop_ids or (self._ended is not None and self._ended(ids))
 
     def run(self, jobs: Sequence[Job], settings: Generate) -> Iterator[tuple[int, list[int], bool]]:
         """Yield (index of the job, generated ids, whether it stopped by itself) as jobs finish.
 
-        The ids end with the stop token where there was one. Raises ModelError where the output is not finite.
+        The ids end with what stopped them, where something did. Raises ModelError where the output is not finite.
         """
         count = min(settings.slots, len(jobs))
         slots = Slots(count, max((len(job.ids) + job.limit for job in jobs), default=0))
@@ -65,16 +70,30 @@ class Decoder:
             ended = []
             for row, (index, token) in enumerate(zip(live, tokens, strict=True)):
                 done[index].append(token)
-                if token in self._stop_ids or len(done[index]) >= jobs[index].limit:
-                    ended.append(row)
-            for index in [live[row] for row in ended]:
-                yield index, done[index], done[index][-1] in self._stop_ids
-            for row in reversed(ended):
+                stopped = self.stops(done[index])
+                if stopped or len(done[index]) >= jobs[index].limit:
+                    ended.append((row, stopped))
+            for index, stopped in [(live[row], stopped) for row, stopped in ended]:
+                yield index, done[index], stopped
+            for row, _ in reversed(ended):
                 last = live.pop()
                 if row < len(live):
                     slots.move(len(live), row, len(jobs[last].ids) + len(done[last]) - 1)
                     history[row] = history[len(live)]
                     live[row] = last
+
+    def stream(self, job: Job, settings: Generate) -> Iterator[int]:
+        """Yield the ids of one answer as they come."""
+        slots = Slots(1, len(job.ids) + job.limit)
+        done: list[list[int]] = [[]]
+        history = torch.zeros(1, job.limit, dtype=torch.int64).to(self._model.device)
+        live: list[int] = []
+        fresh = [0]
+        while len(done[0]) < job.limit and not (done[0] and self.stops(done[0])):
+            with quiet(self._model):
+                done[0] += self._step(slots, history, [job], done, live, fresh, settings)
+            live, fresh = [0], []
+            yield done[0][-1]
 
     def _step(
         self,

@@ -1,11 +1,11 @@
 """Training and generation."""
 
 from pathlib import Path
-from typing import Literal
 
 from limakit.engine import Progress
-from limakit.errors import RecipeError, StudyError
+from limakit.errors import StudyError
 from limakit.pipeline.outcome import Outcome, model_files, need, published, unchanged
+from limakit.pipeline.systems import Found, find
 from limakit.records import Example, Prompt
 from limakit.store.files import read_jsonl
 from limakit.store.study import Study
@@ -47,13 +47,6 @@ def train(study: Study, progress: Progress) -> list[Outcome]:
 
 def generate(study: Study, progress: Progress) -> list[Outcome]:
     """Let every system answer curate/test.jsonl, each in a stage of its own: generate/<system>."""
-    return [_generate(study, system, progress) for system in study.recipe.generate.systems]
-
-
-def _generate(study: Study, system: Literal["tuned", "base"], progress: Progress) -> Outcome:
-    from limakit.models.hub import resolve_base
-
-    recipe = study.recipe
     prompts = need(study, "curate", "test.jsonl")
     if not prompts.stat().st_size:
         raise StudyError(
@@ -61,14 +54,24 @@ def _generate(study: Study, system: Literal["tuned", "base"], progress: Progress
             where=prompts,
             fix="Set curate.hold_out_test or curate.test_prompts in recipe.toml, then: limakit run " + str(study.root),
         )
-    model = _checkpoint(study) if system == "tuned" else resolve_base(recipe.base, study.root)
+    return [
+        answer(study, f"generate/{name}", find(study, name), prompts, progress)
+        for name in study.recipe.generate.systems
+    ]
+
+
+def answer(study: Study, stage: str, system: Found, prompts: Path, progress: Progress) -> Outcome:
+    """Let one system answer the prompts of a file, as a stage of its own: responses.jsonl."""
+    recipe = study.recipe
     work = study.begin(
-        f"generate/{system}",
+        stage,
         settings={
             "seed": recipe.seed,
+            "system": system.name,
+            "kind": system.kind,
             "generate": recipe.generate.model_dump(mode="json", exclude={"systems", "checkpoint"}),
         },
-        inputs={"test.jsonl": prompts, **model_files("model", model)},
+        inputs={prompts.name: prompts, **model_files("model", system.folder)},
         code=["generate", "models", "records.py"],
     )
     if work.done:
@@ -77,9 +80,9 @@ def _generate(study: Study, system: Literal["tuned", "base"], progress: Progress
     from limakit.models.local import load_system
 
     counts = respond(
-        load_system(model, system),
+        load_system(system.folder, system.kind),
         read_jsonl(prompts, Prompt),
-        system,
+        system.name,
         recipe.generate,
         seed=recipe.seed,
         folder=work.folder,
@@ -87,16 +90,3 @@ def _generate(study: Study, system: Literal["tuned", "base"], progress: Progress
     )
     work.discard(PARTS)
     return published(work, counts)
-
-
-def _checkpoint(study: Study) -> Path:
-    """Folder of the tuned model that the recipe chooses."""
-    wanted, epochs = study.recipe.generate.checkpoint, study.recipe.train.epochs
-    epoch = epochs if wanted == "last" else wanted
-    if epoch > epochs:
-        raise RecipeError(
-            f"generate.checkpoint is epoch {epoch}, training has {epochs}",
-            where=study.path("recipe.toml"),
-            fix="Choose an epoch that is trained, or raise train.epochs.",
-        )
-    return need(study, "train/tuned", f"epoch-{epoch:02d}/config.json").parent

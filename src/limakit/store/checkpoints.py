@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from limakit.errors import InputError
+from limakit.errors import InputError, ModelError
 from limakit.store import files
 
 CHECKSUMS = "checksums.json"
@@ -31,6 +31,18 @@ def publish_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     remove(folder)
     temporary.rename(folder)
     files.sync_folder(folder.parent)
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy the files of a published folder, checksums apart, into a folder that is being filled.
+
+    Raises ModelError where the source is not as it was published.
+    """
+    if not intact(source):
+        raise ModelError("is damaged: its files are not those that were published", where=source, fix="Train it again.")
+    for name in files.read_json(source / CHECKSUMS):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
 
 
 def intact(folder: Path) -> bool:

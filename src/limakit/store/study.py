@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from limakit.recipe import Recipe, load_recipe
 from limakit.store import files
 
 MANIFEST = "manifest.json"
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}(\.old)?$")
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -122,6 +124,8 @@ class Work:
         if (self.folder / MANIFEST).exists():
             self._swap()
         for old in sorted(self._shelf.glob(f"{prefix}-*")):
+            if not _FINGERPRINT.match(old.name.removeprefix(f"{prefix}-")):
+                continue
             if old.name.endswith(".old") and not self.final.exists():
                 old.rename(self.final)
             elif old != self.folder:

@@ -1,0 +1,120 @@
+"""Whether a study's training fits, how long it takes and what it costs, before any is spent."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from limakit.models.hub import resolve_config
+from limakit.models.local_shape import Shape, read_shape
+from limakit.plan.memory import Memory, Strategy, memory
+from limakit.records import Example
+from limakit.store.files import iter_jsonl, read_json
+from limakit.store.study import Study
+
+USABLE = 0.92
+"""Share of a GPU's memory that a run can count on; the rest goes to the driver, its libraries and fragments."""
+PAPER_TOKENS = 750
+"""Tokens an example in the paper: 750,000 in 1,000."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A strategy and what it takes."""
+
+    strategy: Strategy
+    memory: Memory
+    fits: bool
+    flops: float
+    """Of the whole training, all devices together."""
+    hours: float | None
+    """None where no speed was given."""
+    cost: float | None
+    """Of all devices; None where no price was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything `limakit plan` says."""
+
+    shape: Shape
+    tokens: int
+    """In one pass over the training set."""
+    tokens_from: str
+    """Where that number is from."""
+    options: tuple[Option, ...]
+    """In the order in which they are to be preferred."""
+
+    @property
+    def best(self) -> Option | None:
+        """The first option that fits."""
+        return next((option for option in self.options if option.fits), None)
+
+    def data(self) -> dict[str, Any]:
+        """As plain values."""
+        options = [
+            {**asdict(option), "strategy": option.strategy.name, "memory_total": option.memory.total}
+            for option in self.options
+        ]
+        best = self.best.strategy.name if self.best else None
+        return {**asdict(self), "options": options, "best": best}
+
+
+def plan(study: Study, *, gib: float, devices: int, tflops: float | None, price: float | None) -> Plan:
+    """Reckon every strategy on `devices` GPUs with `gib` GiB each.
+
+    `tflops` is the speed that one of them reaches in training, `price` what it costs an hour. Reads the base model's
+    config.json and, where it is there, the curated training set; needs no weights. Raises ModelError and RecipeError.
+    """
+    shape = read_shape(resolve_config(study.recipe.base, study.root))
+    tokens, tokens_from, mean = _tokens(study)
+    options = []
+    for strategy in _strategies(devices):
+        needed = memory(shape, study.recipe.train, strategy, device="cuda")
+        flops = step_flops(shape, strategy, mean) * tokens * study.recipe.train.epochs
+        hours = flops / (tflops * 1e12 * devices) / 3600 if tflops else None
+        options.append(
+            Option(
+                strategy=strategy,
+                memory=needed,
+                fits=needed.total <= USABLE * gib * 2**30,
+                flops=flops,
+                hours=hours,
+                cost=hours * devices * price if hours is not None and price is not None else None,
+            )
+        )
+    return Plan(shape=shape, tokens=tokens, tokens_from=tokens_from, options=tuple(options))
+
+
+def step_flops(shape: Shape, strategy: Strategy, length: float) -> float:
+    """Operations a token, forward and backward: 2 for each matrix entry forward, as many for the gradient of the input
+    and as many for that of the weight (Kaplan et al. 2020, https://arxiv.org/abs/2001.08361), which a frozen weight
+    does not need; attention over half of `length` tokens, on average, counts likewise. Recomputation adds a forward
+    pass."""
+    matrices, attention = shape.linear + shape.head, 2 * shape.layers * shape.queries * length / 2
+    passes = 3 if strategy.method == "full" else 2
+    again = 1 if strategy.recompute else 0
+    return 2 * matrices * (passes + again) + 2 * attention * (3 + again)
+
+
+def _strategies(devices: int) -> Iterator[Strategy]:
+    """From the paper's own to the thriftiest."""
+    for method in ("full", "lora", "qlora"):
+        for recompute in (False, True):
+            yield Strategy(method=method, devices=devices, recompute=recompute)
+
+
+def _tokens(study: Study) -> tuple[int, str, float]:
+    """Tokens in the training set, how they are known, and the mean length of an example."""
+    preflight = study.path("train", "tuned", "preflight.json")
+    if preflight.is_file():
+        tokens = read_json(preflight)["tokens"]
+        return tokens["total"], "as counted by the last training", tokens["mean"]
+    limit = study.recipe.train.max_tokens
+    train: Path = study.path("curate", "train.jsonl")
+    if train.is_file():
+        sizes = [sum(len(turn.content) for turn in one.messages) for one in iter_jsonl(train, Example)]
+        lengths = [min(limit, size // 4) for size in sizes]
+        return sum(lengths), "four characters a token in curate/train.jsonl", sum(lengths) / max(1, len(lengths))
+    examples, mean = sum(study.recipe.curate.quotas.values()), min(limit, PAPER_TOKENS)
+    return examples * mean, f"the quotas' {examples:,} examples of {mean} tokens, as in the paper", mean

@@ -1,0 +1,51 @@
+"""`limakit serve` hands over to whatever is there."""
+
+from pathlib import Path
+
+import pytest
+
+from limakit.cli import serving
+from limakit.errors import LimakitError
+from limakit.store.study import Study
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """What is installed, to be filled by a test."""
+    found: set[str] = set()
+    monkeypatch.setattr(serving, "_program", lambda name: f"/bin/{name}" if name in found else None)
+    monkeypatch.setattr(serving, "find_spec", lambda name: name in found or None)
+    return found
+
+
+def test_vllm_first_then_transformers_else_what_to_install(programs: set[str]) -> None:
+    with pytest.raises(LimakitError, match="pip install vllm"):
+        serving.command(Path("/m"), "127.0.0.1", 1)
+    programs |= {"transformers"}
+    with pytest.raises(LimakitError, match=r"transformers\[serving\]"):
+        serving.command(Path("/m"), "127.0.0.1", 1)
+    programs |= {"fastapi", "uvicorn"}
+    words = ["serve", "/m", "--host", "127.0.0.1", "--port", "1"]
+    assert serving.command(Path("/m"), "127.0.0.1", 1) == ["/bin/transformers", *words]
+    programs |= {"vllm"}
+    assert serving.command(Path("/m"), "127.0.0.1", 1) == ["/bin/vllm", *words]
+
+
+def test_the_checkpoint_is_handed_over(
+    trained_study: Path, programs: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programs |= {"vllm"}
+    called: list[list[str]] = []
+    monkeypatch.setattr(serving.os, "execv", lambda program, words: called.append(words))
+    serving.serve(Study(trained_study), None, 2, "127.0.0.1", 9)
+    assert called[0][:3] == ["/bin/vllm", "serve", str((trained_study / "train/tuned/epoch-02").resolve())]
+    assert "Handing over to: /bin/vllm" in capsys.readouterr().err
+    with pytest.raises(LimakitError, match="no system"):
+        serving.serve(Study(trained_study), "nobody", None, "127.0.0.1", 9)
+
+
+def test_a_prompt_of_ours_cannot_be_handed_over(trained_study: Path, tmp_path: Path, programs: set[str]) -> None:
+    recipe = (trained_study / "recipe.toml").read_text()
+    (tmp_path / "recipe.toml").write_text(f"{recipe}\n[systems.shots]\nkind = 'few_shot'\n")
+    with pytest.raises(LimakitError, match="few-shot"):
+        serving.serve(Study(tmp_path), "shots", None, "127.0.0.1", 9)
