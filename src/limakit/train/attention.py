@@ -20,7 +20,6 @@ from limakit.errors import ModelError
 NAME = "limakit_per_document"
 
 
-@torch.compiler.disable
 def attend(
     module: torch.nn.Module,
     query_BHTD: Tensor,
@@ -91,4 +90,4 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, sizes: list[int], scale: float | No
     return out_THD[None]
 
 
-AttentionInterface.register(NAME, attend)
+AttentionInterface.register(NAME, torch.compiler.disable(attend))
