@@ -59,6 +59,9 @@ class Curate(Section):
     """Drop responses that point at other answers or at the site ("as mentioned", "stack exchange")."""
     min_prose_chars: Count = 200
     """Fewest characters outside code blocks. Ours: a code-only answer passes every rule of the paper."""
+    near_duplicates: Probability = 0.5
+    """Drop responses at least this similar to a better one: Jaccard similarity of their runs of five words; 0 drops
+    the rule. Ours."""
     temperature: Positive = 3.0
     """tau of the site sampling: p(site) is proportional to candidates^(1/tau)."""
     quotas: dict[str, Count] = {"stem": 200, "other": 200}

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limakit.curate.sample import Entry, choose, duplicates
-from limakit.curate.select import digest, select, split
+from limakit.curate.select import select, split
+from limakit.curate.survey import digest
 from limakit.curate.write import write
 from limakit.errors import InputError
 from limakit.recipe import Curate
@@ -118,7 +119,7 @@ def study(out: Path, workers: int = 1, split_bytes: int = 1 << 20) -> dict[str, 
                 for r in (question(n), answer(n + 1, n, 5 + n, f"<p>{len(site)} {n}</p>{GOOD}"))
             ]
             dump(folder / site, [*rows, "<junk/>"])
-    settings = Curate(quotas={"other": 4, "stem": 20}, hold_out_dev=2, hold_out_test=3)
+    settings = Curate(near_duplicates=0, quotas={"other": 4, "stem": 20}, hold_out_dev=2, hold_out_test=3)
     got, _, _ = harvest(folder, out / "scratch", workers=workers, split_bytes=split_bytes)
     with RejectLog(out / "rejects.parquet") as log:
         chosen = select([got.candidates], settings, seed=0, rejects=log)

@@ -36,6 +36,7 @@ def rules(settings: Curate) -> list[tuple[str, str]]:
         ("no_question", "its question is missing or cannot be read"),
         ("no_prompt", "neither title nor description of the question can stand alone"),
         ("duplicate", "the same text as an answer with more votes"),
+        ("near_duplicate", f"at least {settings.near_duplicates:.0%} alike with an answer with more votes"),
         ("no_quota", "its stratum has no quota"),
         ("not_selected", "beyond the quota of its stratum"),
     ]

@@ -20,13 +20,19 @@ class Entry:
     group: str
     digest: bytes
     """Of the normalised response."""
+    source: str = ""
+
+
+def best_first(entry: Entry) -> tuple[int, str, int, str]:
+    """Order of candidates of any site: by score, ties by site, number and Id."""
+    return entry.rank, entry.site, entry.number, entry.id
 
 
 def duplicates(entries: Sequence[Entry]) -> dict[str, str]:
     """Ids of candidates whose response repeats another's, with the Id of the one that stays: the best by score."""
     first: dict[bytes, str] = {}
     repeats: dict[str, str] = {}
-    for entry in sorted(entries, key=lambda e: (e.rank, e.site, e.number, e.id)):
+    for entry in sorted(entries, key=best_first):
         kept = first.setdefault(entry.digest, entry.id)
         if kept != entry.id:
             repeats[entry.id] = kept

@@ -1,16 +1,18 @@
 """Candidates → picks, and picks → train, dev and test."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from limakit.curate.sample import Entry, choose, duplicates, uniform
+from limakit.curate.sample import choose, duplicates, uniform
+from limakit.curate.survey import batches, near_repeats, survey
 from limakit.recipe import Curate
 from limakit.records import Candidate, Example, Prompt, Turn
-from limakit.store import files
 from limakit.store.rejects import RejectLog
+
+Reason = tuple[str, str]
+"""A rule's name and a detail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,49 +32,30 @@ class Selection:
     rejected: dict[str, Counter[str]]
 
 
-def digest(text: str) -> bytes:
-    """Hash of a text without regard to letter case and white space."""
-    return hashlib.blake2b(" ".join(text.lower().split()).encode(), digest_size=16).digest()
-
-
 def select(paths: Iterable[Path], settings: Curate, *, seed: int, rejects: RejectLog) -> Selection:
     """Choose from JSONL files of candidates, which are streamed; what is not chosen goes to the reject log.
 
     The picks keep the order of the files. Raises InputError where a file is damaged.
     """
     paths = list(paths)
-    entries = [_entry(candidate) for path in paths for candidate in files.iter_jsonl(path, Candidate)]
-    repeats = duplicates(entries)
-    unique = [entry for entry in entries if entry.id not in repeats]
-    taken = frozenset(choose(unique, settings.quotas, settings.temperature, seed))
-    picks: list[Candidate] = []
+    seen = survey(paths)
+    reasons: dict[str, Reason] = {}
+    reasons.update({number: ("duplicate", kept) for number, kept in duplicates(seen.entries).items()})
+    if settings.near_duplicates:
+        near = near_repeats(seen, reasons, settings.near_duplicates)
+        reasons.update({number: ("near_duplicate", kept) for number, kept in near.items()})
+    clean = [entry for entry in seen.entries if entry.id not in reasons]
+    taken = frozenset(choose(clean, settings.quotas, settings.temperature, seed))
     rejected: dict[str, Counter[str]] = {}
-    for path in paths:
-        for candidate in files.iter_jsonl(path, Candidate):
-            if candidate.id in taken:
-                picks.append(candidate)
-                continue
-            reason = ("not_selected", "")
-            if candidate.id in repeats:
-                reason = ("duplicate", repeats[candidate.id])
-            elif not settings.quotas.get(candidate.group):
-                reason = ("no_quota", candidate.group)
-            number = candidate.id.removeprefix(f"{candidate.source}/{candidate.site}/")
-            rejects.add(candidate.source, candidate.site, number, reason, candidate.score)
-            rejected.setdefault(candidate.site, Counter())[reason[0]] += 1
+    for entry in seen.entries:
+        if entry.id not in taken:
+            unwanted = ("not_selected", "") if settings.quotas.get(entry.group) else ("no_quota", entry.group)
+            reason = reasons.get(entry.id, unwanted)
+            number = entry.id.removeprefix(f"{entry.source}/{entry.site}/")
+            rejects.add(entry.source, entry.site, number, reason, -entry.rank)
+            rejected.setdefault(entry.site, Counter())[reason[0]] += 1
+    picks = [candidate for batch in batches(paths) for candidate in batch if candidate.id in taken]
     return Selection(picks=picks, rejected=rejected)
-
-
-def _entry(candidate: Candidate) -> Entry:
-    number = candidate.id.rpartition("/")[2]
-    return Entry(
-        site=candidate.site,
-        rank=-candidate.score,
-        number=int(number) if number.isdecimal() else 0,
-        id=candidate.id,
-        group=candidate.group,
-        digest=digest("\n".join(turn.content for turn in candidate.replies)),
-    )
 
 
 def split(picks: Sequence[Candidate], settings: Curate, *, seed: int) -> Splits:
