@@ -62,6 +62,14 @@ class Curate(Section):
     near_duplicates: Probability = 0.5
     """Drop responses at least this similar to a better one: Jaccard similarity of their runs of five words; 0 drops
     the rule. Ours."""
+    contamination_run: Count = 13
+    """Words in a row that a training candidate must not share with a dev or test prompt or its reference (Brown et al.
+    2020); 0 drops the rule. The same thread and the same text are refused in any case. Ours."""
+    contamination_cosine: Probability = 0.6
+    """TF-IDF cosine from which a training candidate is too close to a dev or test prompt, or to its reference; 0 drops
+    the rule. Ours."""
+    same_author: Literal["report", "reject"] = "report"
+    """Training candidates by somebody who wrote for dev or test: count them in contamination.json, or drop them."""
     temperature: Positive = 3.0
     """tau of the site sampling: p(site) is proportional to candidates^(1/tau)."""
     quotas: dict[str, Count] = {"stem": 200, "other": 200}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limakit.curate.sample import Entry, choose, duplicates
-from limakit.curate.select import select, split
+from limakit.curate.select import hold_out, select, split
 from limakit.curate.survey import digest
 from limakit.curate.write import write
 from limakit.errors import InputError
@@ -93,7 +93,9 @@ def test_selection_accounts_for_every_candidate(tmp_path: Path) -> None:
 
 def test_hold_outs_are_prompts_with_references_and_nothing_is_in_two_splits() -> None:
     picks = [candidate(n) for n in range(30)]
-    got = split(picks, Curate(hold_out_dev=4, hold_out_test=6), seed=3)
+    settings = Curate(hold_out_dev=4, hold_out_test=6)
+    held = hold_out([pick.id for pick in picks], settings, seed=3)
+    got = split(picks, held, seed=3)
     assert (len(got.train), len(got.dev), len(got.test)) == (20, 4, 6)
     ids = [item.id for item in (*got.train, *got.dev, *got.test)]
     assert len(set(ids)) == 30
@@ -101,10 +103,10 @@ def test_hold_outs_are_prompts_with_references_and_nothing_is_in_two_splits() ->
     assert [e.id for e in got.train] == [p.id for p in picks if p.id in {e.id for e in got.train}]
     kinds = Counter(e.messages[0].content.split()[0] for e in got.train)
     assert min(kinds["Title"], kinds["Description"]) > 0
-    assert split(picks, Curate(hold_out_dev=4, hold_out_test=6), seed=3) == got
-    assert split(picks, Curate(hold_out_dev=4, hold_out_test=6), seed=4) != got
-    same = split(picks[5:], Curate(), seed=3)
-    prompts = {e.id: e.messages[0] for e in split(picks, Curate(), seed=3).train}
+    assert hold_out({pick.id for pick in picks}, settings, seed=3) == held
+    assert hold_out([pick.id for pick in picks], settings, seed=4) != held
+    same = split(picks[5:], {}, seed=3)
+    prompts = {e.id: e.messages[0] for e in split(picks, {}, seed=3).train}
     assert all(prompts[e.id] == e.messages[0] for e in same.train)
 
 
@@ -116,17 +118,23 @@ def study(out: Path, workers: int = 1, split_bytes: int = 1 << 20) -> dict[str, 
             rows = [
                 r
                 for n in range(1, 30, 2)
-                for r in (question(n), answer(n + 1, n, 5 + n, f"<p>{len(site)} {n}</p>{GOOD}"))
+                for r in (
+                    question(n, f"Why does hand {n} burn at {site}?", Body=f"<p>Of {site}, number {n}: why?</p>"),
+                    answer(n + 1, n, 5 + n, f"<p>{len(site)} {n}</p>{GOOD}"),
+                )
             ]
             dump(folder / site, [*rows, "<junk/>"])
-    settings = Curate(near_duplicates=0, quotas={"other": 4, "stem": 20}, hold_out_dev=2, hold_out_test=3)
+    settings = Curate(
+        near_duplicates=0, contamination_run=0, contamination_cosine=0, hold_out_dev=2, hold_out_test=3,
+        quotas={"other": 4, "stem": 20},
+    )  # fmt: skip
     got, _, _ = harvest(folder, out / "scratch", workers=workers, split_bytes=split_bytes)
     with RejectLog(out / "rejects.parquet") as log:
         chosen = select([got.candidates], settings, seed=0, rejects=log)
     given = Prompt(id="given", messages=(Turn(role="user", content="Hello?"),))
     return write(
         out,
-        split(chosen.picks, settings, seed=0),
+        split(chosen.picks, chosen.held, seed=0),
         test=[given],
         sites=got.sites,
         rejected=chosen.rejected,
@@ -164,7 +172,7 @@ def test_outputs_are_the_same_bytes_for_any_workers_and_splits(tmp_path: Path) -
 
 
 def test_titles_and_names_cannot_break_the_attribution(tmp_path: Path) -> None:
-    splits = split([candidate(1)], Curate(), seed=0)
+    splits = split([candidate(1)], {}, seed=0)
     count = SiteCount(site="coffee", group="other", questions=1, answers=1, candidates=1)
     write(tmp_path, splits, sites=[count], rejected={}, quarantine=[], settings=Curate())
     assert r"[A \[b\] \<c\>](<https://x/a/1>)" in (tmp_path / "ATTRIBUTION.md").read_text()

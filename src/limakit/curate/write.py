@@ -38,11 +38,13 @@ def write(
     rejected: Mapping[str, Mapping[str, int]],
     quarantine: Sequence[Mapping[str, Any]],
     settings: Curate,
+    contamination: Mapping[str, Any] | None = None,
 ) -> dict[str, int]:
-    """Write train, dev and test .jsonl, funnel.json, ATTRIBUTION.md and card.md; returns the counts for the manifest.
+    """Write train, dev and test .jsonl, funnel.json, ATTRIBUTION.md and card.md, and contamination.json where it was
+    looked for; returns the counts for the manifest.
 
-    `splits` as `select.split` made them, `dev` and `test` further prompts from files;
-    `sites`, `rejected` and `quarantine` as the source and `select` returned them. The reject log is written by itself.
+    `splits` as `select.split` made them, `dev` and `test` further prompts from files; `sites`, `rejected`,
+    `quarantine` and `contamination` as the source and `select` returned them. The reject log is written by itself.
     Raises RuntimeError where the counts do not add up.
     """
     kept = Counter([example.site for example in splits.train])
@@ -53,6 +55,8 @@ def write(
     files.write_jsonl(folder / "dev.jsonl", whole.dev)
     files.write_jsonl(folder / "test.jsonl", whole.test)
     files.publish_json(folder / "funnel.json", told)
+    if contamination is not None:
+        files.publish_json(folder / "contamination.json", contamination)
     files.publish_text(folder / "ATTRIBUTION.md", attribution(whole))
     files.publish_text(folder / "card.md", card(whole, told))
     return {

@@ -32,7 +32,7 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
     dumps = []
     for source in recipe.sources:
         dumps += find_dumps(_place(study, source.path), source.group)
-    given = {"dev": _given(study, "dev"), "test": _given(study, "test")}
+    given: dict[Literal["dev", "test"], Path | None] = {"dev": _given(study, "dev"), "test": _given(study, "test")}
     inputs = {f"{number}/{dump.label}": dump.posts for number, dump in enumerate(dumps)}
     inputs |= {f"{number}/{dump.label}/users": dump.users for number, dump in enumerate(dumps) if dump.users}
     work = study.begin(
@@ -47,7 +47,8 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
     )
     if work.done:
         return [unchanged(work)]
-    prompts = {name: read_jsonl(path, Prompt) if path else [] for name, path in given.items()}
+    limits = {"dev": recipe.curate.max_dev_prompts, "test": recipe.curate.max_test_prompts}
+    prompts = {name: read_jsonl(path, Prompt)[: limits[name]] if path else [] for name, path in given.items()}
     executor = LocalExecutor(len(os.sched_getaffinity(0)))
     with RejectLog(work.path("rejects.parquet")) as rejects:
         harvest = read(
@@ -58,17 +59,18 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
             rejects=rejects,
             progress=progress,
         )
-        chosen = select([harvest.candidates], recipe.curate, seed=recipe.seed, rejects=rejects)
+        chosen = select([harvest.candidates], recipe.curate, seed=recipe.seed, rejects=rejects, given=prompts)
     picks = name_authors(chosen.picks, harvest.dumps, executor=executor)
     counts = write(
         work.folder,
-        split(picks, recipe.curate, seed=recipe.seed),
-        dev=prompts["dev"][: recipe.curate.max_dev_prompts],
-        test=prompts["test"][: recipe.curate.max_test_prompts],
+        split(picks, chosen.held, seed=recipe.seed),
+        dev=prompts["dev"],
+        test=prompts["test"],
         sites=harvest.sites,
         rejected=chosen.rejected,
         quarantine=harvest.quarantine,
         settings=recipe.curate,
+        contamination=chosen.contamination,
     )
     work.discard("scratch")
     return [published(work, counts)]
