@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,7 @@ def candidate(number: int, prompt: str | None = None, reply: str | None = None, 
 
 CLEAN = candidate(1)
 THREAD = candidate(2)
-THREAD = Candidate(**{f: getattr(THREAD, f) for f in THREAD.__slots__ if f != "provenance"},
-                   provenance=(*THREAD.provenance, Provenance(source="x", site="s", id="900")))  # fmt: skip
+THREAD = replace(THREAD, provenance=(*THREAD.provenance, Provenance(source="x", site="s", id="900")))
 TEXT = candidate(3, "which flour makes the crust of a RYE loaf crack, while it bakes")
 QUOTED = candidate(4, reply=f"{text(DRAW, 40)} so {' '.join(REFERENCE.split()[20:33])} so {text(DRAW, 40)}")
 ALMOST = candidate(5, reply=f"{text(DRAW, 40)} so {' '.join(REFERENCE.split()[20:32])} so {text(DRAW, 40)}")

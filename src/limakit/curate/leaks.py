@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from limakit.curate.survey import reply_of
+from limakit.curate.survey import reply_of, whole_text
 from limakit.curate.tfidf import Weights
 from limakit.curate.words import Hashes, hashed, shingles, words_of
 from limakit.recipe import Curate
@@ -131,7 +131,7 @@ class Gate:
 
     def _same_run(self, batch: Sequence[Candidate]) -> dict[int, Leak]:
         """A run of words in common, quoted without punctuation."""
-        texts = ["\n".join((*candidate.prompts, reply_of(candidate))) for candidate in batch]
+        texts = [whole_text(candidate) for candidate in batch]
         words = hashed(texts)
         leaks: dict[int, Leak] = {}
         for size, (runs, owners) in sorted(self._runs.items(), reverse=True):

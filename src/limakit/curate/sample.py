@@ -2,9 +2,10 @@
 
 import hashlib
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,6 +22,10 @@ class Entry:
     digest: bytes
     """Of the normalised response."""
     source: str = ""
+    chars: int = 0
+    """Of the response."""
+    grade: float = 0.0
+    """How hard the response is to read: `quality.grade`."""
 
 
 def best_first(entry: Entry) -> tuple[int, str, int, str]:
@@ -39,29 +44,57 @@ def duplicates(entries: Sequence[Entry]) -> dict[str, str]:
     return repeats
 
 
-def choose(entries: Sequence[Entry], quotas: Mapping[str, int], temperature: float, seed: int) -> list[str]:
+Method = Literal["top", "random", "longest"]
+Chooser = Callable[[Sequence[Entry], Mapping[str, int]], list[str]]
+"""Entries of one stratum and how many to take of each site → their Ids."""
+
+
+def choose(
+    entries: Sequence[Entry],
+    quotas: Mapping[str, int],
+    temperature: float,
+    seed: int,
+    method: Method | Chooser = "top",
+) -> list[str]:
     """Ids to take: for each stratum its quota, or all where there are fewer.
 
-    Sites are drawn one after the other, each with probability proportional to its number of candidates to the power
-    1/temperature (our reading of the paper's tau = 3); a draw takes the site's best candidate that is left, and a site
-    with none left is out. The result depends on the candidates and the seed, not on their order.
+    How many of each site is the same for every method; which ones is the method's: the best by score (the paper's),
+    the longest responses, a seeded draw, or what a chooser says. The result depends on the candidates and the seed, not
+    on their order.
     """
     taken: list[str] = []
     for group in sorted(quotas):
         queues: dict[str, list[Entry]] = {}
         for entry in sorted(entry for entry in entries if entry.group == group):
             queues.setdefault(entry.site, []).append(entry)
-        weights = {site: len(queue) ** (1 / temperature) for site, queue in queues.items()}
-        positions = dict.fromkeys(queues, 0)
-        for draw in range(quotas[group]):
-            if not weights:
-                break
-            site = _drawn(weights, f"{seed}/{group}/{draw}")
-            taken.append(queues[site][positions[site]].id)
-            positions[site] += 1
-            if positions[site] == len(queues[site]):
-                del weights[site]
+        sizes = {site: len(queue) for site, queue in queues.items()}
+        limits = site_limits(sizes, quotas[group], temperature, f"{seed}/{group}")
+        if callable(method):
+            taken += method([entry for queue in queues.values() for entry in queue], limits)
+            continue
+        for site, queue in queues.items():
+            if method == "random":
+                queue.sort(key=lambda entry: uniform(f"{seed}/random/{entry.id}"))
+            elif method == "longest":
+                queue.sort(key=lambda entry: -entry.chars)
+            taken += [entry.id for entry in queue[: limits[site]]]
     return taken
+
+
+def site_limits(sizes: Mapping[str, int], quota: int, temperature: float, key: str) -> dict[str, int]:
+    """How many to take of each site, all together `quota` or everything there is.
+
+    Sites are drawn one after the other, each with probability proportional to its number of candidates to the power
+    1/temperature (our reading of the paper's tau = 3); a site with none left is out.
+    """
+    weights = {site: size ** (1 / temperature) for site, size in sizes.items()}
+    limits = dict.fromkeys(sizes, 0)
+    for draw in range(min(quota, sum(sizes.values()))):
+        site = _drawn(weights, f"{key}/{draw}")
+        limits[site] += 1
+        if limits[site] == sizes[site]:
+            del weights[site]
+    return limits
 
 
 def uniform(key: str) -> float:

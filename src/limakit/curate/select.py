@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from limakit.curate.diverse import Diverse
 from limakit.curate.leaks import Name, target_of
 from limakit.curate.sample import choose, duplicates, uniform
 from limakit.curate.survey import batches, near_repeats, survey
+from limakit.curate.vectors import Embed
 from limakit.curate.watch import Watch
 from limakit.recipe import Curate
 from limakit.records import Candidate, Example, Prompt, Turn
@@ -47,10 +49,12 @@ def select(
     seed: int,
     rejects: RejectLog,
     given: Mapping[Name, Sequence[Prompt]] | None = None,
+    embed: Embed | None = None,
 ) -> Selection:
     """Choose from JSONL files of candidates, which are streamed; what is not chosen goes to the reject log.
 
-    `given` are dev and test prompts from elsewhere. Repeats go first, then what `given` already holds; then dev and
+    `given` are dev and test prompts from elsewhere, `embed` gives vectors for `settings.select = "diverse"` in place of
+    the light ones. Repeats go first, then what `given` already holds; then dev and
     test prompts are held out, by score whatever `settings.select` says, so that all ways to select meet the same test;
     then goes what these hold, and training examples are chosen from the rest.
     Raises InputError where a file is damaged.
@@ -76,7 +80,8 @@ def select(
     used = Counter(groups[number] for number in held)
     left = {group: max(0, quota - used[group]) for group, quota in settings.quotas.items()}
     clean = [entry for entry in seen.entries if entry.id not in reasons and entry.id not in held]
-    taken = frozenset(choose(clean, left, settings.temperature, seed))
+    method = Diverse(paths, settings, embed) if settings.select == "diverse" else settings.select
+    taken = frozenset(choose(clean, left, settings.temperature, seed, method))
 
     rejected: dict[str, Counter[str]] = {}
     for entry in seen.entries:

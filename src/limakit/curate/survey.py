@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from limakit.curate.minhash import Signatures, near_duplicates, signatures
+from limakit.curate.quality import grade
 from limakit.curate.sample import Entry, best_first
 from limakit.records import Candidate
 from limakit.store import files
@@ -59,6 +60,11 @@ def reply_of(candidate: Candidate) -> str:
     return "\n".join(turn.content for turn in candidate.replies)
 
 
+def whole_text(candidate: Candidate) -> str:
+    """Prompts and response as one text."""
+    return "\n".join((*candidate.prompts, reply_of(candidate)))
+
+
 def digest(text: str) -> bytes:
     """Hash of a text without regard to letter case and white space."""
     return hashlib.blake2b(" ".join(text.lower().split()).encode(), digest_size=16).digest()
@@ -74,4 +80,6 @@ def _entry(candidate: Candidate, text: str) -> Entry:
         group=candidate.group,
         digest=digest(text),
         source=candidate.source,
+        chars=len(text),
+        grade=grade(text),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from limakit.curate.leaks import RULES, Gate, Leak, Name, Target, target_of
 from limakit.curate.sample import Entry
-from limakit.curate.survey import batches, reply_of
+from limakit.curate.survey import batches, whole_text
 from limakit.curate.tfidf import Weights
 from limakit.recipe import Curate
 from limakit.records import Candidate
@@ -77,14 +77,9 @@ class Watch:
         if self._known is None:
             step = -(-self._count // SAMPLE)
             stream = (candidate for batch in batches(self._paths) for candidate in batch)
-            texts = [_whole(candidate) for at, candidate in enumerate(stream) if at % step == 0]
+            texts = [whole_text(candidate) for at, candidate in enumerate(stream) if at % step == 0]
             self._known = Weights(texts)
         return self._known
-
-
-def _whole(candidate: Candidate) -> str:
-    """Prompts and response as one text."""
-    return "\n".join((*candidate.prompts, reply_of(candidate)))
 
 
 def _case(number: str, leak: Leak) -> dict[str, str]:

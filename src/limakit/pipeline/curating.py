@@ -1,8 +1,9 @@
 """Curation: sources → candidates → train, dev, test, rejects and the funnel."""
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from limakit.engine import LocalExecutor, Progress
 from limakit.errors import RecipeError
@@ -12,6 +13,7 @@ from limakit.store.files import read_jsonl
 from limakit.store.study import PACKAGE, Study
 
 STARTER = PACKAGE / "starter"
+Split = Literal["dev", "test"]
 
 
 def curate(study: Study, progress: Progress) -> list[Outcome]:
@@ -32,23 +34,26 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
     dumps = []
     for source in recipe.sources:
         dumps += find_dumps(_place(study, source.path), source.group)
-    given: dict[Literal["dev", "test"], Path | None] = {"dev": _given(study, "dev"), "test": _given(study, "test")}
+    given: dict[Split, Path | None] = {"dev": _given(study, "dev"), "test": _given(study, "test")}
     inputs = {f"{number}/{dump.label}": dump.posts for number, dump in enumerate(dumps)}
     inputs |= {f"{number}/{dump.label}/users": dump.users for number, dump in enumerate(dumps) if dump.users}
+    inputs |= _model_files(study)
     work = study.begin(
         "curate",
         settings={
             "seed": recipe.seed,
             "groups": [dump.group for dump in dumps],
-            "curate": recipe.curate.model_dump(mode="json", exclude={"dev_prompts", "test_prompts"}),
+            "curate": recipe.curate.model_dump(mode="json", exclude={"dev_prompts", "test_prompts", "embeddings"}),
         },
         inputs={**inputs, **{f"{name}_prompts": path for name, path in given.items() if path}},
-        code=["sources", "curate", "records.py", "store/rejects.py"],
+        code=["sources", "curate", "records.py", "store/rejects.py", "models/local_embed.py"],
     )
     if work.done:
         return [unchanged(work)]
     limits = {"dev": recipe.curate.max_dev_prompts, "test": recipe.curate.max_test_prompts}
-    prompts = {name: read_jsonl(path, Prompt)[: limits[name]] if path else [] for name, path in given.items()}
+    prompts: dict[Split, list[Prompt]] = {
+        name: read_jsonl(path, Prompt)[: limits[name]] if path else [] for name, path in given.items()
+    }
     executor = LocalExecutor(len(os.sched_getaffinity(0)))
     with RejectLog(work.path("rejects.parquet")) as rejects:
         harvest = read(
@@ -59,7 +64,14 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
             rejects=rejects,
             progress=progress,
         )
-        chosen = select([harvest.candidates], recipe.curate, seed=recipe.seed, rejects=rejects, given=prompts)
+        chosen = select(
+            [harvest.candidates],
+            recipe.curate,
+            seed=recipe.seed,
+            rejects=rejects,
+            given=prompts,
+            embed=_embedder(study),
+        )
     picks = name_authors(chosen.picks, harvest.dumps, executor=executor)
     counts = write(
         work.folder,
@@ -82,7 +94,36 @@ def _place(study: Study, path: str) -> Path:
     return STARTER / "dump" / rest if first == "embedded" else study.resolve(path)
 
 
-def _given(study: Study, name: Literal["dev", "test"]) -> Path | None:
+def _embedding_model(study: Study) -> Path | None:
+    """The folder of the model that selection asks for vectors; None where it asks none."""
+    settings = study.recipe.curate
+    asked = settings.select == "diverse" and settings.embeddings != "tfidf"
+    return study.resolve(settings.embeddings) if asked else None
+
+
+def _embedder(study: Study) -> Callable[[Sequence[str]], Any] | None:
+    """The model's vectors. Raises ModelError, MissingExtra."""
+    folder = _embedding_model(study)
+    if folder is None:
+        return None
+    from limakit.models.local_embed import load_embedder
+
+    return load_embedder(folder)
+
+
+def _model_files(study: Study) -> dict[str, Path]:
+    """The files of the embedding model, by a name that does not depend on where it lies. Raises ModelError."""
+    folder = _embedding_model(study)
+    if folder is None:
+        return {}
+    from limakit.models.local_embed import check_embedder
+
+    check_embedder(folder)
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".json", ".safetensors", ".txt", ".model"})
+    return {f"embeddings/{path.relative_to(folder).as_posix()}": path for path in files}
+
+
+def _given(study: Study, name: Split) -> Path | None:
     """The file of further dev or test prompts that the recipe names."""
     text = getattr(study.recipe.curate, f"{name}_prompts")
     if text is None:

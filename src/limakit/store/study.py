@@ -207,8 +207,19 @@ def code_digest(names: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-_VERSIONED = ("limakit", "torch", "transformers", "tokenizers", "numpy", "scipy", "pyarrow", "orjson", "sacrebleu")
-_VERSIONED += ("html-to-markdown", "markdown-it-py", "nh3", "matplotlib")
+_VERSIONED = (
+    "limakit",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pyarrow",
+    "orjson",
+    "sacrebleu",
+)
+_VERSIONED += ("html-to-markdown", "markdown-it-py", "nh3", "matplotlib", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
