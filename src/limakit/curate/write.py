@@ -8,6 +8,7 @@ from typing import Any
 
 from limakit.curate.attribution import attribution, card
 from limakit.curate.funnel import SiteCount, funnel
+from limakit.curate.lengths import Count
 from limakit.curate.select import Splits
 from limakit.errors import InputError
 from limakit.recipe import Curate
@@ -39,12 +40,14 @@ def write(
     quarantine: Sequence[Mapping[str, Any]],
     settings: Curate,
     contamination: Mapping[str, Any] | None = None,
+    tokens: Count | None = None,
 ) -> dict[str, int]:
     """Write train, dev and test .jsonl, funnel.json, ATTRIBUTION.md and card.md, and contamination.json where it was
     looked for; returns the counts for the manifest.
 
     `splits` as `select.split` made them, `dev` and `test` further prompts from files; `sites`, `rejected`,
-    `quarantine` and `contamination` as the source and `select` returned them. The reject log is written by itself.
+    `quarantine` and `contamination` as the source and `select` returned them; `tokens` counts for the card.
+    The reject log is written by itself.
     Raises RuntimeError where the counts do not add up.
     """
     kept = Counter([example.site for example in splits.train])
@@ -58,7 +61,7 @@ def write(
     if contamination is not None:
         files.publish_json(folder / "contamination.json", contamination)
     files.publish_text(folder / "ATTRIBUTION.md", attribution(whole))
-    files.publish_text(folder / "card.md", card(whole, told))
+    files.publish_text(folder / "card.md", card(whole, told, tokens))
     return {
         "rows": told["total"]["rows"],
         "answers": told["total"]["answers"],
@@ -68,3 +71,12 @@ def write(
         "dev": len(whole.dev),
         "test": len(whole.test),
     }
+
+
+def write_topics(folder: Path, splits: Splits, dev: Sequence[Prompt], test: Sequence[Prompt]) -> None:
+    """Write topics.svg, the map of the splits with their further prompts, where there is enough to show."""
+    from limakit.curate.topics import topic_map  # scikit-learn and matplotlib: two seconds that only this takes
+
+    drawing = topic_map(with_given(splits, dev, test))
+    if drawing:
+        files.publish_text(folder / "topics.svg", drawing)

@@ -20,7 +20,8 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
     """Choose the examples worth learning from: sources → candidates → train, dev, test, rejects and the funnel."""
     from limakit.curate.editor import Editor
     from limakit.curate.select import select, split
-    from limakit.curate.write import write
+    from limakit.curate.write import write, write_topics
+    from limakit.models.tokens import counter, tokenizer_file
     from limakit.sources.stackexchange.find import find_dumps
     from limakit.sources.stackexchange.read import read
     from limakit.sources.stackexchange.users import name_authors
@@ -38,6 +39,8 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
     inputs = {f"{number}/{dump.label}": dump.posts for number, dump in enumerate(dumps)}
     inputs |= {f"{number}/{dump.label}/users": dump.users for number, dump in enumerate(dumps) if dump.users}
     inputs |= _model_files(study)
+    tokenizer = tokenizer_file(recipe.base, study.root)
+    inputs |= {"tokenizer": tokenizer} if tokenizer else {}
     work = study.begin(
         "curate",
         settings={
@@ -46,7 +49,7 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
             "curate": recipe.curate.model_dump(mode="json", exclude={"dev_prompts", "test_prompts", "embeddings"}),
         },
         inputs={**inputs, **{f"{name}_prompts": path for name, path in given.items() if path}},
-        code=["sources", "curate", "records.py", "store/rejects.py", "models/local_embed.py"],
+        code=["sources", "curate", "records.py", "store/rejects.py", "models/local_embed.py", "models/tokens.py"],
     )
     if work.done:
         return [unchanged(work)]
@@ -73,9 +76,10 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
             embed=_embedder(study),
         )
     picks = name_authors(chosen.picks, harvest.dumps, executor=executor)
+    splits = split(picks, chosen.held, seed=recipe.seed)
     counts = write(
         work.folder,
-        split(picks, chosen.held, seed=recipe.seed),
+        splits,
         dev=prompts["dev"],
         test=prompts["test"],
         sites=harvest.sites,
@@ -83,7 +87,9 @@ def curate(study: Study, progress: Progress) -> list[Outcome]:
         quarantine=harvest.quarantine,
         settings=recipe.curate,
         contamination=chosen.contamination,
+        tokens=counter(tokenizer) if tokenizer else None,
     )
+    write_topics(work.folder, splits, prompts["dev"], prompts["test"])
     work.discard("scratch")
     return [published(work, counts)]
 
