@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limakit.curate import diversity
+from limakit.curate import diverse, diversity
 from limakit.curate.diversity import facility_location, k_centre
 from limakit.curate.quality import grade, worth
 from limakit.curate.sample import Entry, choose, site_limits
@@ -197,6 +197,15 @@ def test_each_setting_of_the_selection_changes_what_is_taken(tmp_path: Path) -> 
     )
     assert located["bread"] > centred["bread"]
     assert topics(paths, select="random") == topics(paths, select="random")
+
+
+def test_vectors_are_learnt_from_the_shortlist_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, learnt = pool(tmp_path), []
+    monkeypatch.setattr(diverse, "Latent", lambda texts: learnt.append(len(texts)) or Latent(texts))
+    topics(paths, select="diverse", shortlist=4)
+    monkeypatch.setattr(diverse, "FIT", 50)
+    topics(paths, select="diverse", shortlist=0)
+    assert learnt == [24, 40]
 
 
 def test_other_vectors_may_be_given(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from limakit.curate.leaks import Gate, authors_of, target_of
+from limakit.curate.nearest import Nearest
 from limakit.curate.select import Selection, hold_out, select, split
 from limakit.curate.survey import near_repeats, survey
 from limakit.curate.tfidf import Weights
+from limakit.curate.words import hashed
 from limakit.curate.write import write
 from limakit.recipe import Curate
 from limakit.records import Candidate, Prompt, Provenance, Turn
@@ -154,10 +156,30 @@ def test_cosine_is_that_of_the_written_formula() -> None:
     from math import log, sqrt
 
     weights = Weights(["red tea", "tea pot", "pot"])
-    rows = weights.rows(["red red tea", "tea", "", "green"])
+    rows = weights.rows(hashed(["red red tea", "tea", "", "green"]))
     red, tea = (1 + log(2)) * (log(4 / 2) + 1), log(4 / 3) + 1
     assert (rows @ rows.T).toarray()[0, 1] == pytest.approx(tea / sqrt(red**2 + tea**2), rel=1e-5)
     assert (rows @ rows.T).toarray().diagonal() == pytest.approx([1, 1, 0, 1], rel=1e-5)
+
+
+def test_the_nearest_is_the_one_that_a_full_product_finds() -> None:
+    draw = random.Random(9)
+    targets = [text(draw, length) for length in (3, 8, 40, 200) for _ in range(40)]
+    texts = [text(draw, length) for length in (3, 8, 40, 200) for _ in range(30)]
+    for at in range(0, 120, 3):
+        words = targets[at].split()
+        words[draw.randrange(len(words))] = "another"
+        texts[at] = " ".join(words)
+    texts[1] = ""
+    weights = Weights(targets)
+    wanted, rows = weights.rows(hashed(targets)), weights.rows(hashed(texts))
+    full = (rows @ wanted.T).toarray()
+    for least in (0.3, 0.6, 0.9):
+        found, cosines = Nearest(wanted, least).best(rows)
+        assert ((found >= 0) == (full.max(axis=1) >= least)).all()
+        near = found >= 0
+        assert full[near, found[near]] == pytest.approx(full[near].max(axis=1), abs=1e-5)
+        assert cosines[near] == pytest.approx(full[near].max(axis=1), abs=1e-5)
 
 
 def test_real_candidates_have_no_near_duplicates_and_the_gate_is_quiet(real_data: Path, tmp_path: Path) -> None:

@@ -100,6 +100,13 @@ def test_a_text_has_the_same_hashes_in_any_company(texts: list[str], size: int) 
     assert np.array_equal(signatures(texts), np.concatenate([signatures([])] + [signatures([one]) for one in texts]))
 
 
+@given(st.text(st.one_of(st.characters(), st.sampled_from("aZ_9 .’“é東\u0301…İΣ")), max_size=30))
+def test_hashing_sees_the_words_that_are_quoted(one: str) -> None:
+    words = words_of(one)
+    assert hashed([one]).hashes.tolist() == hashed([" ".join(words)]).hashes.tolist()
+    assert len(hashed([one]).hashes) == len(words)
+
+
 def test_words_of_any_script_and_of_none() -> None:
     assert words_of("Don't “stop” ﬁve_9") == ["don", "t", "stop", "five_9"]
     assert words_of("東京は big") == ["東", "京", "は", "big"]
@@ -158,4 +165,4 @@ def test_thousands_of_documents_a_second() -> None:
     start = time.process_time()
     near_duplicates(signatures(texts), range(600), 0.7)
     rate = 600 / (time.process_time() - start)
-    assert rate > 1500  # a guard on a busy machine; the figure is in benchmarks/select.py
+    assert rate > 1500  # a guard on a busy machine; the figure is in benchmarks/choose.py

@@ -67,6 +67,6 @@ class Diverse:
             candidate.id: whole_text(candidate)
             for batch in batches(self._paths)
             for candidate in batch
-            if numbers.get(candidate.id, 1 - step) % step == 0
+            if candidate.id in numbers and numbers[candidate.id] % step == 0
         }
         return Latent([texts[number] for number in sorted(texts)])

@@ -11,14 +11,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from limakit.curate.survey import reply_of, whole_text
+from limakit.curate.nearest import Nearest
+from limakit.curate.survey import reply_of
 from limakit.curate.tfidf import Weights
-from limakit.curate.words import Hashes, hashed, shingles, words_of
+from limakit.curate.words import U64, Hashes, Words, fingerprints, hashed, shingles, words_of
 from limakit.recipe import Curate
 from limakit.records import Candidate, Prompt, Provenance
 
 LEAST_WORDS = 8
 """A text of fewer words is too short for its words in a row to say anything."""
+_SIEVE = 22
+"""Bits of a run by which most runs are seen at once to be none of the targets'."""
 RULES = ("same_thread", "same_text", "same_run", "same_words", "same_author")
 Name = Literal["dev", "test"]
 
@@ -84,31 +87,36 @@ class Gate:
         self._targets, self._settings, self._weights = targets, settings, weights
         self._posts = _first((post, at) for at, target in enumerate(targets) for post in sorted(target.posts))
         self._authors = _first((who, at) for at, target in enumerate(targets) for who in sorted(target.authors))
-        texts = [
-            (text, kind, at)
-            for at, target in enumerate(targets)
-            for kind, text in [*(("prompt", text) for text in target.prompts), ("reference", target.reference)]
-            if text.strip()
-        ]
-        self._texts = _first(((kind, _plain(text)), at) for text, kind, at in texts)
-        self._runs = self._run_index([(text, at) for text, _, at in texts]) if settings.contamination_run else {}
-        self._rows = {
-            kind: (weights.rows([t for t, k, _ in texts if k == kind]).T, [at for _, k, at in texts if k == kind])
-            for kind in ("prompt", "reference")
-        }
+        prompts = [(text, at) for at, target in enumerate(targets) for text in target.prompts]
+        references = [(target.reference, at) for at, target in enumerate(targets)]
+        self._texts: dict[str, dict[int, int]] = {}
+        self._near: dict[str, tuple[Nearest, list[int]]] = {}
+        for kind, texts in (("prompt", prompts), ("reference", references)):
+            owners = [at for text, at in texts if text.strip()]
+            words = hashed([text for text, _ in texts if text.strip()])
+            self._texts[kind] = _first(zip(fingerprints(words).tolist(), owners, strict=True))
+            if settings.contamination_cosine:
+                self._near[kind] = (Nearest(weights.rows(words), settings.contamination_cosine), owners)
+        self._runs = self._run_index(prompts + references) if settings.contamination_run else {}
+        self._seen = np.zeros(1 << _SIEVE, bool)
+        for runs, _ in self._runs.values():
+            self._seen[runs >> U64(64 - _SIEVE)] = True
 
     def check(self, batch: Sequence[Candidate]) -> list[Leak | None]:
         """For each candidate the first rule against it, or None."""
-        found: list[Leak | None] = [self._same_source(candidate) for candidate in batch]
-        open_ = [number for number, leak in enumerate(found) if leak is None]
-        for rule in (self._same_run, self._same_words):
-            leaks = rule([batch[number] for number in open_])
-            for at, leak in leaks.items():
-                found[open_[at]] = leak
-            open_ = [number for number in open_ if found[number] is None]
+        prompts = [(text, number) for number, candidate in enumerate(batch) for text in candidate.prompts]
+        replies = [(reply_of(candidate), number) for number, candidate in enumerate(batch)]
+        texts = [
+            (kind, [number for _, number in pairs], hashed([text for text, _ in pairs]), [text for text, _ in pairs])
+            for kind, pairs in (("prompt", prompts), ("reference", replies))
+        ]
+        found: list[Leak | None] = [self._same_post(candidate) for candidate in batch]
+        for rule in (self._same_text, self._same_run, self._same_words):
+            for kind, owners, words, whole in texts:
+                for at, leak in rule(kind, words, whole).items():
+                    found[owners[at]] = found[owners[at]] or leak
         if self._settings.same_author == "reject":
-            for number in open_:
-                found[number] = self.same_author(batch[number])
+            found = [leak or self.same_author(candidate) for leak, candidate in zip(found, batch, strict=True)]
         return found
 
     def same_author(self, candidate: Candidate) -> Leak | None:
@@ -118,53 +126,44 @@ class Gate:
                 return self._leak("same_author", self._authors[who], who)
         return None
 
-    def _same_source(self, candidate: Candidate) -> Leak | None:
-        """The same post, question or text."""
+    def _same_post(self, candidate: Candidate) -> Leak | None:
         for post in sorted(posts_of(candidate)):
             if post in self._posts:
                 return self._leak("same_thread", self._posts[post], post)
-        for kind, text in [*(("prompt", text) for text in candidate.prompts), ("reference", reply_of(candidate))]:
-            at = self._texts.get((kind, _plain(text)))
-            if at is not None:
-                return self._leak("same_text", at, kind)
         return None
 
-    def _same_run(self, batch: Sequence[Candidate]) -> dict[int, Leak]:
-        """A run of words in common, quoted without punctuation."""
-        texts = [whole_text(candidate) for candidate in batch]
-        words = hashed(texts)
+    def _same_text(self, kind: str, words: Words, _: Sequence[str]) -> dict[int, Leak]:
+        """By number of the text: all its words are those of a target, in their order."""
+        known = self._texts[kind]
+        marks = fingerprints(words).tolist()
+        return {n: self._leak("same_text", known[mark], kind) for n, mark in enumerate(marks) if mark in known}
+
+    def _same_run(self, _: str, words: Words, texts: Sequence[str]) -> dict[int, Leak]:
+        """By number of the text: a run of words in common, quoted without punctuation."""
         leaks: dict[int, Leak] = {}
         for size, (runs, owners) in sorted(self._runs.items(), reverse=True):
             cut = shingles(words, size)
-            places = np.minimum(np.searchsorted(runs, cut.hashes), len(runs) - 1)
-            of_text = cut.owners()
-            for hit in np.flatnonzero(runs[places] == cut.hashes):
-                number = int(of_text[hit])
+            maybe = np.flatnonzero(self._seen[cut.hashes >> U64(64 - _SIEVE)])
+            places = np.minimum(np.searchsorted(runs, cut.hashes[maybe]), len(runs) - 1)
+            sure = runs[places] == cut.hashes[maybe]
+            for hit, place in zip(maybe[sure].tolist(), places[sure].tolist(), strict=True):
+                number = int(np.searchsorted(cut.starts, hit, side="right")) - 1
                 if number not in leaks:
-                    begin = int(hit - cut.starts[number])
+                    begin = hit - int(cut.starts[number])
                     quoted = " ".join(words_of(texts[number])[begin : begin + size])
-                    leaks[number] = self._leak("same_run", int(owners[places[hit]]), quoted)
+                    leaks[number] = self._leak("same_run", int(owners[place]), quoted)
         return leaks
 
-    def _same_words(self, batch: Sequence[Candidate]) -> dict[int, Leak]:
-        """Prompts alike, or responses alike."""
-        leaks: dict[int, Leak] = {}
-        least = self._settings.contamination_cosine
-        if not least or not batch:
-            return leaks
-        prompts = [(text, number) for number, candidate in enumerate(batch) for text in candidate.prompts]
-        for kind, texts in (
-            ("prompt", prompts),
-            ("reference", [(reply_of(candidate), number) for number, candidate in enumerate(batch)]),
-        ):
-            columns, owners = self._rows[kind]
-            if owners and texts:
-                near: Any = (self._weights.rows([text for text, _ in texts]) @ columns).toarray()
-                for row, column in enumerate(near.argmax(axis=1)):
-                    number, cosine = texts[row][1], float(near[row, column])
-                    if cosine >= least and number not in leaks:
-                        leaks[number] = self._leak("same_words", owners[int(column)], f"{kind} {cosine:.2f}")
-        return leaks
+    def _same_words(self, kind: str, words: Words, _: Sequence[str]) -> dict[int, Leak]:
+        """By number of the text: nearly the same words as a target's."""
+        if kind not in self._near:
+            return {}
+        nearest, owners = self._near[kind]
+        found, cosines = nearest.best(self._weights.rows(words))
+        return {
+            number: self._leak("same_words", owners[found[number]], f"{kind} {cosines[number]:.2f}")
+            for number in np.flatnonzero(found >= 0).tolist()
+        }
 
     def _run_index(self, texts: Sequence[tuple[str, int]]) -> dict[int, tuple[Hashes, Any]]:
         """For each length of run: the targets' runs, sorted, and whose they are."""
@@ -180,10 +179,6 @@ class Gate:
 
     def _leak(self, rule: str, at: int, detail: str) -> Leak:
         return Leak(rule=rule, target=self._targets[at], detail=detail)
-
-
-def _plain(text: str) -> str:
-    return " ".join(words_of(text))
 
 
 def _first(pairs: Any) -> dict[Any, int]:

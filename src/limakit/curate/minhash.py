@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limakit.curate.words import U64, Hashes, hashed, mixed, shingles
+from limakit.curate.words import BLOCK, U64, Hashes, hashed, mixed, shingles
 
 PLACES = 256
 SHINGLE = 5
 """Words in a shingle."""
-BATCH = 64
-"""Texts hashed together: few enough to stay in the cache."""
 MOST_MISSED = 1e-3
 """Share of pairs just at the threshold that the look-up may miss."""
 
@@ -44,8 +42,8 @@ class Repeat:
 def signatures(texts: Sequence[str]) -> Signatures:
     """MinHash signatures, shape (texts, PLACES)."""
     found = np.empty((len(texts), PLACES), np.uint16)
-    for begin in range(0, len(texts), BATCH):
-        cut = shingles(hashed(texts[begin : begin + BATCH], least=SHINGLE), SHINGLE)
+    for begin in range(0, len(texts), BLOCK):
+        cut = shingles(hashed(texts[begin : begin + BLOCK], least=SHINGLE), SHINGLE)
         high = (cut.hashes >> U64(32)).astype(np.uint32)
         for number in range(len(cut.starts) - 1):
             one = high[cut.starts[number] : cut.starts[number + 1]]

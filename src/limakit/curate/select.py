@@ -60,7 +60,7 @@ def select(
     Raises InputError where a file is damaged.
     """
     paths = list(paths)
-    seen = survey(paths)
+    seen = survey(paths, graded=settings.select == "diverse")
     reasons: dict[str, Reason] = {
         entry.id: ("no_quota", entry.group) for entry in seen.entries if not settings.quotas.get(entry.group)
     }

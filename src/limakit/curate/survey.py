@@ -32,13 +32,13 @@ def batches(paths: Iterable[Path]) -> Iterator[list[Candidate]]:
         yield batch
 
 
-def survey(paths: Sequence[Path]) -> Survey:
-    """Read all candidates once. Raises InputError where a file is damaged."""
+def survey(paths: Sequence[Path], *, graded: bool = False) -> Survey:
+    """Read all candidates once, and grade how hard they read if asked. Raises InputError where a file is damaged."""
     entries: list[Entry] = []
     marks = [signatures([])]
     for batch in batches(paths):
         texts = [reply_of(candidate) for candidate in batch]
-        entries += map(_entry, batch, texts)
+        entries += [_entry(candidate, text, graded) for candidate, text in zip(batch, texts, strict=True)]
         marks.append(signatures(texts))
     return Survey(entries, np.concatenate(marks))
 
@@ -70,7 +70,7 @@ def digest(text: str) -> bytes:
     return hashlib.blake2b(" ".join(text.lower().split()).encode(), digest_size=16).digest()
 
 
-def _entry(candidate: Candidate, text: str) -> Entry:
+def _entry(candidate: Candidate, text: str, graded: bool) -> Entry:
     number = candidate.id.rpartition("/")[2]
     return Entry(
         site=candidate.site,
@@ -81,5 +81,5 @@ def _entry(candidate: Candidate, text: str) -> Entry:
         digest=digest(text),
         source=candidate.source,
         chars=len(text),
-        grade=grade(text),
+        grade=grade(text) if graded else 0.0,
     )

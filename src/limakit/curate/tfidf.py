@@ -21,17 +21,22 @@ class Weights:
             found += np.bincount(_counted(hashed(sample[begin : begin + 512])).indices, minlength=FEATURES)
         self._of_word = (np.log((1 + len(sample)) / (1 + found)) + 1).astype(np.float32)
 
-    def rows(self, texts: Sequence[str]) -> Any:
+    def rows(self, words: Words) -> Any:
         """CSR matrix (texts, FEATURES) of unit rows, (1 + ln count) times the word's weight; of no words, zeros.
 
         The product of two rows is the cosine of the texts.
         """
-        matrix = _counted(hashed(texts))
+        matrix = _counted(words)
         matrix.data = (1 + np.log(matrix.data)) * self._of_word[matrix.indices]
-        squares = np.add.reduceat(np.append(matrix.data**2, 0), matrix.indptr[:-1]) if len(texts) else np.zeros(0)
-        sizes = np.where(np.diff(matrix.indptr) > 0, np.sqrt(squares), 1).astype(np.float32)
-        matrix.data /= np.repeat(sizes, np.diff(matrix.indptr))
+        sizes = lengths(matrix)
+        matrix.data /= np.repeat(np.where(sizes > 0, sizes, 1).astype(np.float32), np.diff(matrix.indptr))
         return matrix
+
+
+def lengths(matrix: Any) -> Any:
+    """The length of each row, float64."""
+    squares = np.concatenate([[0], np.cumsum(matrix.data.astype(np.float64) ** 2)])
+    return np.sqrt(squares[matrix.indptr[1:]] - squares[matrix.indptr[:-1]])
 
 
 def _counted(words: Words) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from limakit.curate.tfidf import BITS, Weights
+from limakit.curate.words import hashed
 
 Embed = Callable[[Sequence[str]], Any]
 """Texts → array (texts, dimensions) of floats."""
@@ -44,7 +45,7 @@ class Latent:
         return self._rows(texts) @ self._directions
 
     def _rows(self, texts: Sequence[str]) -> Any:
-        rows = self._weights.rows(texts)
+        rows = self._weights.rows(hashed(texts))
         return type(rows)((rows.data, rows.indices >> _FOLD, rows.indptr), shape=(rows.shape[0], 1 << (BITS - _FOLD)))
 
 
