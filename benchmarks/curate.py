@@ -139,7 +139,7 @@ def job(posts: Path, given: argparse.Namespace) -> dict[str, float]:
         chosen = select([harvest.candidates], settings, seed=0, rejects=log)
     counts = write(
         out,
-        split(chosen.picks, settings, seed=0),
+        split(chosen.picks, chosen.held, seed=0),
         sites=harvest.sites,
         rejected=chosen.rejected,
         quarantine=harvest.quarantine,

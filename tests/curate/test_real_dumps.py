@@ -37,7 +37,7 @@ def curated(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     picks = name_authors(chosen.picks, got.dumps, executor=LocalExecutor(1))
     write(
         out,
-        split(picks, settings, seed=0),
+        split(picks, chosen.held, seed=0),
         sites=got.sites,
         rejected=chosen.rejected,
         quarantine=got.quarantine,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limakit.curate.sample import Entry, choose, duplicates
-from limakit.curate.select import digest, select, split
+from limakit.curate.select import hold_out, select, split
+from limakit.curate.survey import digest
 from limakit.curate.write import write
 from limakit.errors import InputError
 from limakit.recipe import Curate
@@ -48,11 +49,11 @@ def test_within_a_site_the_best_come_first_and_small_sites_run_dry() -> None:
 
 def test_even_groups_take_each_site_and_each_candidate_alike() -> None:
     sizes = {"big": 800, "small": 100}
-    taken = choose(entries(sizes), {"stem": 100}, 3.0, 1, ["stem"])
-    assert abs(Counter(i.split("/")[1] for i in taken)["big"] - 50) < 15
+    taken = choose(entries(sizes), {"stem": 100}, 3.0, 1, even=["stem"])
+    assert abs(Counter(i.split("/")[1] for i in taken)["big"] - 50) < 20
     numbers = [int(i.rpartition("/")[2]) for i in taken if "/big/" in i]
     assert min(numbers) < 300 < 500 < max(numbers)
-    assert taken != choose(entries(sizes), {"stem": 100}, 3.0, 2, ["stem"])
+    assert taken != choose(entries(sizes), {"stem": 100}, 3.0, 2, even=["stem"])
 
 
 @given(st.permutations(entries({"a": 4, "b": 7})), st.integers(0, 5))
@@ -67,6 +68,9 @@ def test_duplicates_keep_the_highest_score() -> None:
     assert digest("A  b\n") == digest("a B")
 
 
+LONG = "Long enough to repeat another without its prompt. " * 5
+
+
 def candidate(number: int, site: str = "coffee", group: str = "other", text: str | None = None) -> Candidate:
     return Candidate(
         id=f"stackexchange/{site}/{number}",
@@ -74,7 +78,7 @@ def candidate(number: int, site: str = "coffee", group: str = "other", text: str
         group=group,
         site=site,
         prompts=(f"Title {number}", f"Description {number}"),
-        replies=(Turn(role="assistant", content=text or f"Reply {number}"),),
+        replies=(Turn(role="assistant", content=text or f"{LONG}{number}"),),
         score=number,
         provenance=(
             Provenance(source="stackexchange", site=site, id=str(number), title="A [b] <c>", url="https://x/a/1",
@@ -85,12 +89,17 @@ def candidate(number: int, site: str = "coffee", group: str = "other", text: str
 
 def test_selection_accounts_for_every_candidate(tmp_path: Path) -> None:
     pool = [candidate(n) for n in range(1, 9)] + [
-        candidate(20, text="Reply 3"),
+        candidate(20, text=LONG + "3"),
         candidate(1, "avp.meta", "meta", "Of its own"),
     ]
     files.write_jsonl(tmp_path / "c.jsonl", pool)
     with RejectLog(tmp_path / "r.parquet") as log:
-        got = select([tmp_path / "c.jsonl"], Curate(quotas={"other": 5}), seed=0, rejects=log)
+        got = select(
+            [tmp_path / "c.jsonl"],
+            Curate(quotas={"other": 5}, near_duplicates=0.0, contamination_cosine=0.0),
+            seed=0,
+            rejects=log,
+        )
     assert [p.score for p in got.picks] == [5, 6, 7, 8, 20]
     assert got.rejected == {"coffee": {"duplicate": 1, "not_selected": 3}, "avp.meta": {"no_quota": 1}}
     rows = pq.read_table(tmp_path / "r.parquet").to_pylist()
@@ -101,7 +110,9 @@ def test_selection_accounts_for_every_candidate(tmp_path: Path) -> None:
 
 def test_hold_outs_are_prompts_with_references_and_nothing_is_in_two_splits() -> None:
     picks = [candidate(n) for n in range(30)]
-    got = split(picks, Curate(hold_out_dev=4, hold_out_test=6), seed=3)
+    settings = Curate(hold_out_dev=4, hold_out_test=6)
+    held = hold_out([pick.id for pick in picks], settings, seed=3)
+    got = split(picks, held, seed=3)
     assert (len(got.train), len(got.dev), len(got.test)) == (20, 4, 6)
     ids = [item.id for item in (*got.train, *got.dev, *got.test)]
     assert len(set(ids)) == 30
@@ -109,10 +120,10 @@ def test_hold_outs_are_prompts_with_references_and_nothing_is_in_two_splits() ->
     assert [e.id for e in got.train] == [p.id for p in picks if p.id in {e.id for e in got.train}]
     kinds = Counter(e.messages[0].content.split()[0] for e in got.train)
     assert min(kinds["Title"], kinds["Description"]) > 0
-    assert split(picks, Curate(hold_out_dev=4, hold_out_test=6), seed=3) == got
-    assert split(picks, Curate(hold_out_dev=4, hold_out_test=6), seed=4) != got
-    same = split(picks[5:], Curate(), seed=3)
-    prompts = {e.id: e.messages[0] for e in split(picks, Curate(), seed=3).train}
+    assert hold_out({pick.id for pick in picks}, settings, seed=3) == held
+    assert hold_out([pick.id for pick in picks], settings, seed=4) != held
+    same = split(picks[5:], {}, seed=3)
+    prompts = {e.id: e.messages[0] for e in split(picks, {}, seed=3).train}
     assert all(prompts[e.id] == e.messages[0] for e in same.train)
 
 
@@ -124,17 +135,23 @@ def study(out: Path, workers: int = 1, split_bytes: int = 1 << 20) -> dict[str, 
             rows = [
                 r
                 for n in range(1, 30, 2)
-                for r in (question(n), answer(n + 1, n, 5 + n, f"<p>{len(site)} {n}</p>{GOOD}"))
+                for r in (
+                    question(n, f"Why does hand {n} burn at {site}?", Body=f"<p>Of {site}, number {n}: why?</p>"),
+                    answer(n + 1, n, 5 + n, f"<p>{len(site)} {n}</p>{GOOD}"),
+                )
             ]
             dump(folder / site, [*rows, "<junk/>"])
-    settings = Curate(quotas={"other": 4, "stem": 20}, hold_out_dev=2, hold_out_test=3)
+    settings = Curate(
+        near_duplicates=0, contamination_run=0, contamination_cosine=0, hold_out_dev=2, hold_out_test=3,
+        quotas={"other": 4, "stem": 20},
+    )  # fmt: skip
     got, _, _ = harvest(folder, out / "scratch", workers=workers, split_bytes=split_bytes)
     with RejectLog(out / "rejects.parquet") as log:
         chosen = select([got.candidates], settings, seed=0, rejects=log)
     given = Prompt(id="given", messages=(Turn(role="user", content="Hello?"),))
     return write(
         out,
-        split(chosen.picks, settings, seed=0),
+        split(chosen.picks, chosen.held, seed=0),
         test=[given],
         sites=got.sites,
         rejected=chosen.rejected,
@@ -172,7 +189,7 @@ def test_outputs_are_the_same_bytes_for_any_workers_and_splits(tmp_path: Path) -
 
 
 def test_titles_and_names_cannot_break_the_attribution(tmp_path: Path) -> None:
-    splits = split([candidate(1)], Curate(), seed=0)
+    splits = split([candidate(1)], {}, seed=0)
     count = SiteCount(site="coffee", group="other", questions=1, answers=1, candidates=1)
     write(tmp_path, splits, sites=[count], rejected={}, quarantine=[], settings=Curate())
     assert r"[A \[b\] \<c\>](<https://x/a/1>)" in (tmp_path / "ATTRIBUTION.md").read_text()

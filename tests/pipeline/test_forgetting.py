@@ -23,6 +23,8 @@ path = "dumps"
 kind = "authored"
 path = "ours.jsonl"
 [curate]
+near_duplicates = 0.0
+contamination_cosine = 0.0
 quotas = { other = 3 }
 test_prompts = "test.jsonl"
 """
@@ -40,7 +42,11 @@ def study(folder: Path) -> Study:
     lines = [{"messages": [ASK, {**SAY, "content": f"By {name}."}], "author": name} for name in ("Ada", "Zoe Quill")]
     given(folder / "ours.jsonl", lines)
     prompts = [
-        {"id": f"t{n}", "messages": [ASK], "provenance": [{"source": "x", "site": "y", "id": "1", "author": name}]}
+        {
+            "id": f"t{n}",
+            "messages": [{**ASK, "content": "And then?"}],
+            "provenance": [{"source": "x", "site": "y", "id": "1", "author": name}],
+        }
         for n, name in enumerate(("Ada", " zoe  quill "))
     ]
     given(folder / "test.jsonl", prompts)

@@ -251,7 +251,8 @@ def test_a_study_takes_stories_to_train_and_questions_to_test(tmp_path: Path) ->
     funnel, train = curated(
         tmp_path,
         '[[sources]]\nkind = "reddit"\npath = "in"\nmin_chars = 100\n'
-        "[curate]\nquotas = { writing_prompts = 3, ask_reddit = 4 }\n",
+        "[curate]\nnear_duplicates = 0.0\ncontamination_cosine = 0.0\n"
+        "quotas = { writing_prompts = 3, ask_reddit = 4 }\n",
     )
     tests = [orjson.loads(line) for line in (tmp_path / "curate" / "test.jsonl").read_bytes().splitlines()]
     assert [t["id"].rpartition("/")[2] for t in tests] == ["q99", "q19", "q18", "q17"]

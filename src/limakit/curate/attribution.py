@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from limakit.curate.lengths import lengths, response
 from limakit.curate.select import Splits
 from limakit.records import Example, Prompt, Provenance
 
@@ -52,7 +53,7 @@ def _link(text: str, address: str | None) -> str:
 
 
 def card(splits: Splits, funnel: dict[str, Any]) -> str:
-    """A short data card: counts, sources, licences, rules and lengths."""
+    """A short data card: counts, sources, licences, rules and lengths in words."""
     credited = [*splits.train, *splits.dev, *splits.test]
     licences = Counter(o.licence or "none stated" for item in credited for o in item.provenance)
     sites = Counter((example.source, example.site, example.group) for example in splits.train)
@@ -70,6 +71,10 @@ def card(splits: Splits, funnel: dict[str, Any]) -> str:
         [_size(name, items) for name, items in (("train", splits.train), ("dev", splits.dev), ("test", splits.test))],
     )
     lines += ["", "A split's responses are its training targets or, where it has them, its reference answers.", ""]
+    lines += ["## Lengths beside the paper's", ""]
+    head = ("stratum", "examples", "prompt words, mean", "response words, mean")
+    lines += _table((*head, "paper: examples", "prompt tokens", "response tokens"), lengths(splits))
+    lines += ["", "Ours are words, because curation knows no tokenizer; the paper's are LLaMA's tokens.", ""]
     lines += ["## Training examples by site", ""]
     lines += _table(("source", "site", "stratum", "examples"), [(*key, str(n)) for key, n in sorted(sites.items())])
     lines += ["", "## Licences of the posts", ""]
@@ -90,16 +95,10 @@ def card(splits: Splits, funnel: dict[str, Any]) -> str:
 
 def _size(name: str, items: Sequence[Example | Prompt]) -> tuple[str, ...]:
     prompts = [item.messages[0].content for item in items]
-    responses = [_response(item) for item in items]
+    responses = [response(item) for item in items]
     lengths, answers = [len(p) for p in prompts], [len(r) for r in responses if r]
     words = [len(r.split()) for r in responses if r]
     return (name, str(len(items)), _mean(lengths), _median(lengths), _mean(answers), _median(answers), _mean(words))
-
-
-def _response(item: Example | Prompt) -> str:
-    if isinstance(item, Prompt):
-        return item.reference or ""
-    return "\n".join(turn.content for turn in item.messages if turn.role == "assistant")
 
 
 def _mean(values: Sequence[int]) -> str:

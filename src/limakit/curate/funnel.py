@@ -60,8 +60,17 @@ def rules(settings: Curate) -> list[tuple[str, str]]:
         ("no_question", "its question is missing or cannot be read"),
         ("no_prompt", "neither title nor description of the question can stand alone"),
         *OTHER_SOURCES,
-        ("duplicate", "the same text as an answer with more votes"),
         ("no_quota", "its stratum has no quota"),
+        ("duplicate", "the same text as an answer with more votes"),
+        ("near_duplicate", f"at least {settings.near_duplicates:.0%} alike with an answer with more votes"),
+        ("same_thread", "a post or thread of a dev or test prompt"),
+        ("same_text", "prompt or response is that of a dev or test prompt"),
+        (
+            "same_run",
+            f"{settings.contamination_run} words in a row in common with a dev or test prompt or its reference",
+        ),
+        ("same_words", f"TF-IDF cosine of at least {settings.contamination_cosine:g} with one of these"),
+        ("same_author", "somebody who wrote for dev or test wrote for it"),
         ("not_selected", "beyond the quota of its stratum"),
     ]
 

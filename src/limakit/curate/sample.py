@@ -1,10 +1,12 @@
 """Quotas per stratum, sites within a stratum by temperature, the best answers within a site (paper, section 2.1)."""
 
 import hashlib
+import math
 from bisect import bisect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,49 +22,81 @@ class Entry:
     group: str
     digest: bytes
     """Of the normalised response."""
+    source: str = ""
+    chars: int = 0
+    """Of the response."""
+    grade: float = 0.0
+    """How hard the response is to read: `quality.grade`."""
+
+
+def best_first(entry: Entry) -> tuple[int, str, int, str]:
+    """Order of candidates of any site: by score, ties by site, number and Id."""
+    return entry.rank, entry.site, entry.number, entry.id
 
 
 def duplicates(entries: Sequence[Entry]) -> dict[str, str]:
     """Ids of candidates whose response repeats another's, with the Id of the one that stays: the best by score."""
     first: dict[bytes, str] = {}
     repeats: dict[str, str] = {}
-    for entry in sorted(entries, key=lambda e: (e.rank, e.site, e.number, e.id)):
+    for entry in sorted(entries, key=best_first):
         kept = first.setdefault(entry.digest, entry.id)
         if kept != entry.id:
             repeats[entry.id] = kept
     return repeats
 
 
+Method = Literal["top", "random", "longest"]
+Chooser = Callable[[Sequence[Entry], Mapping[str, int]], list[str]]
+"""Entries of one stratum and how many to take of each site → their Ids."""
+
+
 def choose(
-    entries: Sequence[Entry], quotas: Mapping[str, int], temperature: float, seed: int, even: Collection[str] = ()
+    entries: Sequence[Entry],
+    quotas: Mapping[str, int],
+    temperature: float,
+    seed: int,
+    method: Method | Chooser = "top",
+    even: Collection[str] = (),
 ) -> list[str]:
     """Ids to take: for each stratum its quota, or all where there are fewer.
 
-    Sites are drawn one after the other, each with probability proportional to its number of candidates to the power
-    1/temperature (our reading of the paper's tau = 3); a draw takes the site's best candidate that is left, and a site
-    with none left is out. In the groups named in `even` sites are equally probable, and so are a site's candidates.
-    The result depends on the candidates and the seed, not on their order.
+    How many of each site is the same for every method; which ones is the method's: the best by score (the paper's),
+    the longest responses, a seeded draw, or what a chooser says. In the groups named in `even` sites are equally
+    probable, and so are a site's candidates. The result depends on the candidates and the seed, not on their order.
     """
     taken: list[str] = []
     for group in sorted(quotas):
         queues: dict[str, list[Entry]] = {}
-        ranked = sorted(entry for entry in entries if entry.group == group)
-        if group in even:
-            ranked.sort(key=lambda entry: (uniform(f"{seed}/{entry.id}"), entry.id))
-        for entry in ranked:
+        for entry in sorted(entry for entry in entries if entry.group == group):
             queues.setdefault(entry.site, []).append(entry)
-        power = 0 if group in even else 1 / temperature
-        weights = {site: len(queues[site]) ** power for site in sorted(queues)}
-        positions = dict.fromkeys(queues, 0)
-        for draw in range(quotas[group]):
-            if not weights:
-                break
-            site = _drawn(weights, f"{seed}/{group}/{draw}")
-            taken.append(queues[site][positions[site]].id)
-            positions[site] += 1
-            if positions[site] == len(queues[site]):
-                del weights[site]
+        sizes = {site: len(queue) for site, queue in queues.items()}
+        limits = site_limits(sizes, quotas[group], math.inf if group in even else temperature, f"{seed}/{group}")
+        if callable(method):
+            taken += method([entry for queue in queues.values() for entry in queue], limits)
+            continue
+        for site, queue in queues.items():
+            if method == "random" or (method == "top" and group in even):
+                queue.sort(key=lambda entry: uniform(f"{seed}/random/{entry.id}"))
+            elif method == "longest":
+                queue.sort(key=lambda entry: -entry.chars)
+            taken += [entry.id for entry in queue[: limits[site]]]
     return taken
+
+
+def site_limits(sizes: Mapping[str, int], quota: int, temperature: float, key: str) -> dict[str, int]:
+    """How many to take of each site, all together `quota` or everything there is.
+
+    Sites are drawn one after the other, each with probability proportional to its number of candidates to the power
+    1/temperature (our reading of the paper's tau = 3); a site with none left is out.
+    """
+    weights = {site: size ** (1 / temperature) for site, size in sizes.items()}
+    limits = dict.fromkeys(sizes, 0)
+    for draw in range(min(quota, sum(sizes.values()))):
+        site = _drawn(weights, f"{key}/{draw}")
+        limits[site] += 1
+        if limits[site] == sizes[site]:
+            del weights[site]
+    return limits
 
 
 def uniform(key: str) -> float:

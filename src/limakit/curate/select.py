@@ -1,16 +1,23 @@
 """Candidates → picks, and picks → train, dev and test."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from limakit.curate.sample import Entry, choose, duplicates, uniform
+from limakit.curate.diverse import Diverse
+from limakit.curate.leaks import Name, target_of
+from limakit.curate.sample import choose, duplicates, uniform
+from limakit.curate.survey import batches, near_repeats, survey
+from limakit.curate.vectors import Embed
+from limakit.curate.watch import Watch
 from limakit.recipe import Curate
 from limakit.records import Candidate, Example, Prompt, Turn
-from limakit.store import files
 from limakit.store.rejects import RejectLog
+
+Reason = tuple[str, str]
+"""A rule's name and a detail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,70 +31,88 @@ class Splits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The picks, and how many candidates of each site fell to which rule of the selection."""
+    """What was chosen, and how many candidates of each site fell to which rule of the selection."""
 
     picks: list[Candidate]
+    """For training, dev and test, in the order of the files."""
+    held: dict[str, Name]
+    """Ids of those held out, in the order of the draw, dev before test."""
     rejected: dict[str, Counter[str]]
+    contamination: dict[str, Any]
+    """What `contamination.json` says."""
 
 
-def digest(text: str) -> bytes:
-    """Hash of a text without regard to letter case and white space."""
-    return hashlib.blake2b(" ".join(text.lower().split()).encode(), digest_size=16).digest()
-
-
-def select(paths: Iterable[Path], settings: Curate, *, seed: int, rejects: RejectLog) -> Selection:
+def select(
+    paths: Iterable[Path],
+    settings: Curate,
+    *,
+    seed: int,
+    rejects: RejectLog,
+    given: Mapping[Name, Sequence[Prompt]] | None = None,
+    embed: Embed | None = None,
+) -> Selection:
     """Choose from JSONL files of candidates, which are streamed; what is not chosen goes to the reject log.
 
-    The picks keep the order of the files. Raises InputError where a file is damaged.
+    `given` are dev and test prompts from elsewhere, `embed` gives vectors for `settings.select = "diverse"` in place of
+    the light ones. Repeats go first, then what `given` already holds; then dev and
+    test prompts are held out, by score whatever `settings.select` says, so that all ways to select meet the same test;
+    then goes what these hold, and training examples are chosen from the rest.
+    Raises InputError where a file is damaged.
     """
     paths = list(paths)
-    entries = [_entry(candidate) for path in paths for candidate in files.iter_jsonl(path, Candidate)]
-    repeats = duplicates(entries)
-    unique = [entry for entry in entries if entry.id not in repeats]
-    taken = frozenset(choose(unique, settings.quotas, settings.temperature, seed, settings.even_groups))
-    picks: list[Candidate] = []
+    seen = survey(paths, graded=settings.select == "diverse")
+    reasons: dict[str, Reason] = {
+        entry.id: ("no_quota", entry.group) for entry in seen.entries if not settings.quotas.get(entry.group)
+    }
+    repeats = duplicates([entry for entry in seen.entries if entry.id not in reasons])
+    reasons.update({number: ("duplicate", kept) for number, kept in repeats.items()})
+    if settings.near_duplicates:
+        near = near_repeats(seen, reasons, settings.near_duplicates)
+        reasons.update({number: ("near_duplicate", kept) for number, kept in near.items()})
+    watch = Watch(paths, settings, seen.entries)
+    watch.gate([target_of(prompt, name) for name, prompts in (given or {}).items() for prompt in prompts], reasons)
+
+    groups = {entry.id: entry.group for entry in seen.entries}
+    able = [entry for entry in seen.entries if entry.id not in reasons]
+    first = choose(able, settings.quotas, settings.temperature, seed, even=settings.even_groups)
+    held = hold_out(first, settings, seed=seed)
+    watch.gate(watch.targets(held), reasons, spare=held)
+
+    used = Counter(groups[number] for number in held)
+    left = {group: max(0, quota - used[group]) for group, quota in settings.quotas.items()}
+    clean = [entry for entry in seen.entries if entry.id not in reasons and entry.id not in held]
+    method = Diverse(paths, settings, embed) if settings.select == "diverse" else settings.select
+    taken = frozenset(choose(clean, left, settings.temperature, seed, method, settings.even_groups))
+
     rejected: dict[str, Counter[str]] = {}
-    for path in paths:
-        for candidate in files.iter_jsonl(path, Candidate):
-            if candidate.id in taken:
-                picks.append(candidate)
-                continue
-            reason = ("not_selected", "")
-            if candidate.id in repeats:
-                reason = ("duplicate", repeats[candidate.id])
-            elif not settings.quotas.get(candidate.group):
-                reason = ("no_quota", candidate.group)
-            number = candidate.id.removeprefix(f"{candidate.source}/{candidate.site}/")
-            rejects.add(candidate.source, candidate.site, number, reason, candidate.score)
-            rejected.setdefault(candidate.site, Counter())[reason[0]] += 1
-    return Selection(picks=picks, rejected=rejected)
+    for entry in seen.entries:
+        if entry.id not in taken and entry.id not in held:
+            reason = reasons.get(entry.id, ("not_selected", ""))
+            number = entry.id.removeprefix(f"{entry.source}/{entry.site}/")
+            rejects.add(entry.source, entry.site, number, reason, -entry.rank)
+            rejected.setdefault(entry.site, Counter())[reason[0]] += 1
+    picks = [c for batch in batches(paths) for c in batch if c.id in taken or c.id in held]
+    training = [pick for pick in picks if pick.id in taken]
+    return Selection(picks=picks, held=held, rejected=rejected, contamination=watch.report(training))
 
 
-def _entry(candidate: Candidate) -> Entry:
-    number = candidate.id.rpartition("/")[2]
-    return Entry(
-        site=candidate.site,
-        rank=-candidate.score,
-        number=int(number) if number.isdecimal() else 0,
-        id=candidate.id,
-        group=candidate.group,
-        digest=digest("\n".join(turn.content for turn in candidate.replies)),
-    )
+def hold_out(picks: Iterable[str], settings: Curate, *, seed: int) -> dict[str, Name]:
+    """Which of the picks become dev and test prompts, by a seeded draw; a function of the set of Ids and the seed."""
+    drawn = sorted(picks, key=lambda number: (uniform(f"{seed}/hold-out/{number}"), number))
+    dev, both = settings.hold_out_dev, settings.hold_out_dev + settings.hold_out_test
+    return {number: "dev" if at < dev else "test" for at, number in enumerate(drawn[:both])}
 
 
-def split(picks: Sequence[Candidate], settings: Curate, *, seed: int) -> Splits:
-    """Hold out dev and test prompts by a seeded draw, their response becoming the reference; the rest is for training.
+def split(picks: Sequence[Candidate], held: Mapping[str, Name], *, seed: int) -> Splits:
+    """Training examples, and the picks `held` out as prompts, their response becoming the reference.
 
-    Training examples keep the order of `picks`, prompts the order of the draw.
+    Training examples keep the order of `picks`, prompts that of `held`.
     """
-    drawn = sorted(picks, key=lambda pick: (uniform(f"{seed}/hold-out/{pick.id}"), pick.id))
-    dev = drawn[: settings.hold_out_dev]
-    test = drawn[settings.hold_out_dev : settings.hold_out_dev + settings.hold_out_test]
-    held = {pick.id for pick in (*dev, *test)}
+    by_id = {pick.id: pick for pick in picks}
     return Splits(
         train=tuple(_example(pick, seed) for pick in picks if pick.id not in held),
-        dev=tuple(_prompt(pick, seed) for pick in dev),
-        test=tuple(_prompt(pick, seed) for pick in test),
+        dev=tuple(_prompt(by_id[number], seed) for number, name in held.items() if name == "dev"),
+        test=tuple(_prompt(by_id[number], seed) for number, name in held.items() if name == "test"),
     )
 
 

@@ -38,11 +38,14 @@ def write(
     rejected: Mapping[str, Mapping[str, int]],
     quarantine: Sequence[Mapping[str, Any]],
     settings: Curate,
+    contamination: Mapping[str, Any] | None = None,
 ) -> dict[str, int]:
-    """Write train, dev and test .jsonl, funnel.json, ATTRIBUTION.md and card.md; returns the counts for the manifest.
+    """Write train, dev and test .jsonl, funnel.json, ATTRIBUTION.md and card.md, and contamination.json where it was
+    looked for; returns the counts for the manifest.
 
-    `splits` as `select.split` made them, `dev` and `test` further prompts from files;
-    `sites`, `rejected` and `quarantine` as the source and `select` returned them. The reject log is written by itself.
+    `splits` as `select.split` made them, `dev` and `test` further prompts from files; `sites`, `rejected`,
+    `quarantine` and `contamination` as the source and `select` returned them.
+    The reject log is written by itself.
     Raises RuntimeError where the counts do not add up.
     """
     kept = Counter([example.site for example in splits.train])
@@ -53,6 +56,8 @@ def write(
     files.write_jsonl(folder / "dev.jsonl", whole.dev)
     files.write_jsonl(folder / "test.jsonl", whole.test)
     files.publish_json(folder / "funnel.json", told)
+    if contamination is not None:
+        files.publish_json(folder / "contamination.json", contamination)
     files.publish_text(folder / "ATTRIBUTION.md", attribution(whole))
     files.publish_text(folder / "card.md", card(whole, told))
     return {
@@ -64,3 +69,12 @@ def write(
         "dev": len(whole.dev),
         "test": len(whole.test),
     }
+
+
+def write_topics(folder: Path, splits: Splits, dev: Sequence[Prompt], test: Sequence[Prompt]) -> None:
+    """Write topics.svg, the map of the splits with their further prompts, where there is enough to show."""
+    from limakit.curate.topics import topic_map  # scikit-learn and matplotlib: two seconds that only this takes
+
+    drawing = topic_map(with_given(splits, dev, test))
+    if drawing:
+        files.publish_text(folder / "topics.svg", drawing)

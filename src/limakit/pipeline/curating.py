@@ -18,7 +18,8 @@ from limakit.store.study import PACKAGE, Study
 
 STARTER = PACKAGE / "starter"
 CODE = ["sources", "curate", "pipeline/sourcing.py", "pipeline/sifting.py", "share/licences.py", "records.py"]
-CODE += ["store/rejects.py", "store/forgotten.py"]
+CODE += ["store/rejects.py", "store/forgotten.py", "store/spill.py", "models/local_embed.py"]
+Split = Literal["dev", "test"]
 
 
 def curate(study: Study, progress: Progress, executor: Executor | None = None) -> list[Outcome]:
@@ -29,8 +30,8 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
     from limakit.curate.asked import take
     from limakit.curate.editor import Editor
     from limakit.curate.select import select, split
-    from limakit.curate.write import write
-    from limakit.pipeline import sourcing
+    from limakit.curate.write import write, write_topics
+    from limakit.pipeline import embedding, sourcing
     from limakit.pipeline.sifting import sift
     from limakit.sources.stackexchange.users import name_authors
     from limakit.store.rejects import RejectLog
@@ -41,7 +42,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             "no [[sources]] to curate from", where=study.path("recipe.toml"), fix="Add one: docs/recipe.md"
         )
     found = sourcing.find(study)
-    given = {"dev": _given(study, "dev"), "test": _given(study, "test")}
+    given: dict[Split, Path | None] = {"dev": _given(study, "dev"), "test": _given(study, "test")}
     forgotten = load_forgotten(study.root)
     memory = {FORGOTTEN: study.path(FORGOTTEN)} if forgotten else {}
     work = study.begin(
@@ -49,18 +50,20 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
         settings={
             "seed": recipe.seed,
             "sources": sourcing.settings(found),
-            "curate": recipe.curate.model_dump(mode="json", exclude={"dev_prompts", "test_prompts"}),
+            "curate": recipe.curate.model_dump(mode="json", exclude={"dev_prompts", "test_prompts", "embeddings"}),
         },
         inputs={
             **sourcing.inputs(found),
             **memory,
+            **embedding.inputs(study),
             **{f"{name}_prompts": path for name, path in given.items() if path},
         },
         code=CODE,
     )
     if work.done:
         return [unchanged(work)]
-    prompts = {name: _prompts(path, forgotten) for name, path in given.items()}
+    limits = {"dev": recipe.curate.max_dev_prompts, "test": recipe.curate.max_test_prompts}
+    prompts = {name: _prompts(path, forgotten)[: limits[name]] for name, path in given.items()}
     executor = executor or LocalExecutor(len(os.sched_getaffinity(0)))
     with RejectLog(work.path("rejects.parquet")) as rejects:
         stock = sourcing.read(
@@ -82,14 +85,22 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
         )
         settings = recipe.curate.model_copy(update={"quotas": {**stock.whole, **recipe.curate.quotas}})
         asked, unasked = take(stock.asked, settings.quotas, rejects=rejects)
-        chosen = select(stock.candidates, settings, seed=recipe.seed, rejects=rejects)
+        chosen = select(
+            stock.candidates,
+            settings,
+            seed=recipe.seed,
+            rejects=rejects,
+            given={"dev": prompts["dev"], "test": [*prompts["test"], *asked]},
+            embed=embedding.embedder(study),
+        )
     picks = name_authors(chosen.picks, stock.dumps, executor=executor)
-    splits = split(picks, recipe.curate, seed=recipe.seed)
+    splits = split(picks, chosen.held, seed=recipe.seed)
+    splits = replace(splits, test=(*splits.test, *asked))
     counts = write(
         work.folder,
-        replace(splits, test=(*splits.test, *asked)),
-        dev=prompts["dev"][: recipe.curate.max_dev_prompts],
-        test=prompts["test"][: recipe.curate.max_test_prompts],
+        splits,
+        dev=prompts["dev"],
+        test=prompts["test"],
         sites=stock.sites,
         rejected={
             site: chosen.rejected.get(site, Counter()) + unasked.get(site, Counter())
@@ -97,12 +108,14 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
         },
         quarantine=stock.quarantine,
         settings=recipe.curate,
+        contamination=chosen.contamination,
     )
+    write_topics(work.folder, splits, prompts["dev"], prompts["test"])
     work.discard("scratch")
     return [published(work, counts)]
 
 
-def _given(study: Study, name: Literal["dev", "test"]) -> Path | None:
+def _given(study: Study, name: Split) -> Path | None:
     """The file of further dev or test prompts that the recipe names."""
     text = getattr(study.recipe.curate, f"{name}_prompts")
     if text is None:

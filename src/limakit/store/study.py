@@ -235,6 +235,7 @@ _VERSIONED = (
     "tokenizers",
     "numpy",
     "scipy",
+    "scikit-learn",
     "pyarrow",
     "orjson",
     "sacrebleu",

@@ -1,0 +1,72 @@
+"""`select = "diverse"`: the shortlist of a stratum, its vectors, and the choice among them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from limakit.curate.diversity import facility_location, k_centre
+from limakit.curate.quality import worth
+from limakit.curate.sample import Entry
+from limakit.curate.survey import batches, whole_text
+from limakit.curate.vectors import FIT, Embed, Latent, whole
+from limakit.recipe import Curate
+
+CHOOSERS = {"facility_location": facility_location, "k_centre": k_centre}
+
+
+class Diverse:
+    """Chooses, among the entries of one stratum, as many of each site as were drawn for it."""
+
+    def __init__(self, paths: Sequence[Path], settings: Curate, embed: Embed | None):
+        self._paths, self._settings, self._embed = paths, settings, embed
+
+    def __call__(self, entries: Sequence[Entry], limits: Mapping[str, int]) -> list[str]:
+        """Ids in the order in which they were chosen; they do not depend on the order of `entries`."""
+        entries = sorted(entries, key=lambda entry: entry.id)
+        values = worth(entries, self._settings.quality)
+        short = self._shortlist(entries, values, limits)
+        numbers = {entries[at].id: place for place, at in enumerate(short)}
+        if not numbers:
+            return []
+        embed = self._embed or self._learnt(numbers)
+        vectors = None
+        for batch in batches(self._paths):
+            batch = [candidate for candidate in batch if candidate.id in numbers]
+            if batch:
+                found = whole(embed([whole_text(candidate) for candidate in batch]))
+                vectors = np.zeros((len(numbers), found.shape[1]), np.int16) if vectors is None else vectors
+                vectors[[numbers[candidate.id] for candidate in batch]] = found
+        chosen = CHOOSERS[self._settings.diversity](
+            vectors,
+            values[short],
+            [entries[at].site for at in short],
+            dict(limits),
+            1 - sum(self._settings.quality.values()),
+        )
+        return [entries[short[place]].id for place in chosen]
+
+    def _shortlist(self, entries: Sequence[Entry], values: Sequence[float], limits: Mapping[str, int]) -> list[int]:
+        """The best of each site, `shortlist` times as many as are to be taken of it; all where it is 0."""
+        sites: dict[str, list[int]] = {}
+        for at, entry in enumerate(entries):
+            if limits.get(entry.site):
+                sites.setdefault(entry.site, []).append(at)
+        most = self._settings.shortlist
+        kept = [
+            at
+            for site, members in sites.items()
+            for at in sorted(members, key=lambda at: -values[at])[: most * limits[site] or None]
+        ]
+        return sorted(kept)
+
+    def _learnt(self, numbers: Mapping[str, int]) -> Embed:
+        """The light vectors, learnt from the shortlist or an even sample of it."""
+        step = -(-len(numbers) // FIT)
+        texts = {
+            candidate.id: whole_text(candidate)
+            for batch in batches(self._paths)
+            for candidate in batch
+            if candidate.id in numbers and numbers[candidate.id] % step == 0
+        }
+        return Latent([texts[number] for number in sorted(texts)])

@@ -1,0 +1,104 @@
+"""Near-duplicates: MinHash signatures of word shingles, and banded look-up (Broder 1997; Leskovec et al., ch. 3).
+
+The share of equal places in two signatures estimates the Jaccard similarity of the texts' sets of shingles; with 256
+places its standard error is at most 0.032. Of each place 16 bits are kept (Li and König 2010), 512 bytes a text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from limakit.curate.words import BLOCK, U64, Hashes, hashed, mixed, shingles
+
+PLACES = 256
+SHINGLE = 5
+"""Words in a shingle."""
+MOST_MISSED = 1e-3
+"""Share of pairs just at the threshold that the look-up may miss."""
+
+Signatures = np.ndarray[tuple[int, int], np.dtype[np.uint16]]
+
+
+def _drawn(stream: int) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+    """`PLACES` fixed pseudo-random numbers."""
+    return (mixed(np.arange(PLACES, dtype=U64) + U64(stream << 32)) >> U64(32)).astype(np.uint32)
+
+
+_FACTORS, _SHIFTS = _drawn(1) | np.uint32(1), _drawn(2)
+_SPREAD = np.uint32(0x9E3779B1)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A text that another one says already."""
+
+    of: int
+    """Number of the text that stays."""
+    similarity: float
+    """Estimated Jaccard similarity of their shingles."""
+
+
+def signatures(texts: Sequence[str]) -> Signatures:
+    """MinHash signatures, shape (texts, PLACES)."""
+    found = np.empty((len(texts), PLACES), np.uint16)
+    for begin in range(0, len(texts), BLOCK):
+        cut = shingles(hashed(texts[begin : begin + BLOCK], least=SHINGLE), SHINGLE)
+        high = (cut.hashes >> U64(32)).astype(np.uint32)
+        for number in range(len(cut.starts) - 1):
+            one = high[cut.starts[number] : cut.starts[number + 1]]
+            least = np.min(one[:, None] * _FACTORS + _SHIFTS, axis=0)
+            found[begin + number] = (least * _SPREAD) >> np.uint32(16)
+    return found
+
+
+def near_duplicates(marks: Signatures, order: Sequence[int], least: float) -> dict[int, Repeat]:
+    """Texts at least `least` similar to one that stays, by number; `order` lists all numbers, the best text first.
+
+    A text goes where one that comes before it in `order` and stays itself is similar enough; of several, the most
+    similar one is named. So a chain of small changes does not carry a text away whose ends have little in common.
+    """
+    rows = rows_for(least)
+    shared = _shared_buckets(marks, rows)
+    kept: dict[tuple[int, int], list[int]] = {}
+    repeats: dict[int, Repeat] = {}
+    for number in order:
+        buckets = shared.get(number)
+        if buckets is None:
+            continue
+        near = sorted({other for bucket in buckets for other in kept.get(bucket, ())})
+        if near:
+            equal = np.mean(marks[near] == marks[number], axis=1)
+            best = int(np.argmax(equal))
+            if equal[best] >= least:
+                repeats[number] = Repeat(near[best], float(equal[best]))
+                continue
+        for bucket in buckets:
+            kept.setdefault(bucket, []).append(number)
+    return repeats
+
+
+def rows_for(least: float) -> int:
+    """Places in a band: as many as leave at most `MOST_MISSED` of the pairs at the threshold without a common band."""
+    fit = [r for r in range(1, 33) if (1 - least**r) ** (PLACES // r) <= MOST_MISSED]
+    return max(fit, default=1)
+
+
+def _shared_buckets(marks: Signatures, rows: int) -> dict[int, list[tuple[int, int]]]:
+    """For each text that shares a band with another: its (band, number of the bucket)."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for band in range(PLACES // rows):
+        _, inverse, count = np.unique(
+            _joined(marks[:, band * rows : (band + 1) * rows]), return_inverse=True, return_counts=True
+        )
+        for number in np.flatnonzero(count[inverse] > 1):
+            found.setdefault(int(number), []).append((band, int(inverse[number])))
+    return found
+
+
+def _joined(columns: Signatures) -> Hashes:
+    """One number for the places of a band."""
+    total = np.zeros(len(columns), U64)
+    for column in columns.T:
+        total = mixed(total + column)
+    return total

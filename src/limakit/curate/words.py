@@ -1,0 +1,161 @@
+"""Texts → words → 64-bit hashes, a batch at once in numpy: what duplicates, contamination and vectors are made of.
+
+The hash is a fixed polynomial over the word's UTF-8 bytes modulo 2^64 with splitmix64's finaliser (Steele, Lea and
+Flood 2014) on top: the same on every machine and in every run, which Python's `hash` is not.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+U64 = np.uint64
+Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
+
+_WORD = re.compile(r"(?=\w)[\u2e80-\u9fff\uac00-\ud7a3]|[^\W\u2e80-\u9fff\uac00-\ud7a3]+")
+"""Runs of letters, digits and underscores; each character for itself in scripts that put no space between words."""
+_BASE = 0x9E3779B97F4A7C15
+_INVERSE = pow(_BASE, -1, 1 << 64)
+_STEP = U64(0xD6E8FEB86659FD93)
+_BLANK = b" \0"
+"""Stands for a word in texts that have too few; no word contains it."""
+_SPACE = ord(" ")
+_PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() or chr(code) == "_" else _SPACE for code in range(128))
+_PLAIN += bytes(range(128, 256))
+"""What becomes of each byte of a text in UTF-8; those of characters beyond ASCII stay."""
+_WIDE = re.compile(rb"[\x80-\xff]+")
+_ALONE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7a3]")
+_SIGNS = re.compile(r"[^\w ]+")
+BLOCK = 64
+"""Texts hashed together: few enough to stay in the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of several texts in one row."""
+
+    hashes: Hashes
+    """One number a word or shingle."""
+    starts: np.ndarray[tuple[int], np.dtype[np.int64]]
+    """Where each text begins, and the end of the last: one more than there are texts."""
+
+    def of(self, number: int) -> Hashes:
+        """The hashes of one text."""
+        return self.hashes[self.starts[number] : self.starts[number + 1]]
+
+    def owners(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """For each hash the number of its text."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in small letters, without punctuation; compatibility characters as their plain forms.
+
+    A text of signs alone is one word.
+    """
+    words = _WORD.findall((text if text.isascii() else unicodedata.normalize("NFKC", text)).lower())
+    return words or ["".join(text.split())] * bool(text.strip())
+
+
+def _spaced(text: str) -> bytes:
+    """`words_of` a text as UTF-8 with spaces between them, five times as fast."""
+    if text.isascii():
+        found = text.encode().translate(_PLAIN)
+    else:
+        # A lone surrogate, which JSON can smuggle in, has no UTF-8; it counts as its three-byte form.
+        text = unicodedata.normalize("NFKC", text)
+        found = _WIDE.sub(_spaced_wide, text.encode("utf-8", "surrogatepass").translate(_PLAIN))
+    return found if found.strip() else " ".join(words_of(text)).encode("utf-8", "surrogatepass")
+
+
+def _spaced_wide(match: re.Match[bytes]) -> bytes:
+    return _wide(match[0])
+
+
+@lru_cache(maxsize=1 << 14)
+def _wide(run: bytes) -> bytes:
+    """A run of characters beyond ASCII: signs become spaces, and spaces part what is a word of its own."""
+    text = _ALONE.sub(r" \g<0> ", run.decode("utf-8", "surrogatepass").lower())
+    return _SIGNS.sub(" ", text).encode("utf-8", "surrogatepass")
+
+
+def hashed(texts: Sequence[str], least: int = 0) -> Words:
+    """The words of each text as hashes; a text with fewer than `least` words is filled up with blanks."""
+    blocks = [_hashed(texts[begin : begin + BLOCK], least) for begin in range(0, len(texts), BLOCK)]
+    if len(blocks) == 1:
+        return blocks[0]
+    counts = [np.diff(block.starts) for block in blocks]
+    starts = np.concatenate([[0], *counts]).astype(np.int64).cumsum()
+    return Words(np.concatenate([np.zeros(0, U64), *(block.hashes for block in blocks)]), starts)
+
+
+def _hashed(texts: Sequence[str], least: int) -> Words:
+    parts = [_spaced(text) for text in texts]
+    data, begins, starts = _found(parts)
+    counts = np.diff(starts)
+    if least and counts.min(initial=least) < least:
+        blanks = np.maximum(least - counts, 0).tolist()
+        data, begins, starts = _found([part + _BLANK * n for part, n in zip(parts, blanks, strict=True)])
+    if not len(begins):
+        return Words(np.zeros(0, U64), starts)
+    ends = np.flatnonzero((data[:-1] != _SPACE) & (data[1:] == _SPACE)) + 1
+    powers, inverses = _powers(len(data).bit_length())
+    sums = np.zeros(len(data) + 1, U64)
+    np.cumsum((data + U64(1)) * powers[: len(data)], out=sums[1:])
+    return Words(mixed((sums[ends] - sums[begins]) * inverses[begins]), starts)
+
+
+def _found(parts: Sequence[bytes]) -> tuple[Any, Any, Any]:
+    """All texts as one row of bytes that begins and ends with a space; where words begin; each text's first word."""
+    data = np.frombuffer(b"".join((b" ", *(part + b" " for part in parts))), np.uint8)
+    begins = np.flatnonzero((data[:-1] == _SPACE) & (data[1:] != _SPACE)) + 1
+    offsets = np.concatenate([[1], 1 + np.cumsum([len(part) + 1 for part in parts], dtype=np.int64)])
+    return data, begins, np.searchsorted(begins, offsets).astype(np.int64)
+
+
+def shingles(words: Words, size: int) -> Words:
+    """Hashes of every run of `size` consecutive words; a text with fewer words has none."""
+    count = len(words.hashes) - size + 1
+    if count <= 0:
+        return Words(np.zeros(0, U64), np.zeros_like(words.starts))
+    joined = words.hashes[:count].copy()
+    for at in range(1, size):
+        joined *= _STEP
+        joined += words.hashes[at : at + count]
+    owners = words.owners()
+    whole = owners[:count] == owners[size - 1 :]
+    starts = np.concatenate([[0], np.cumsum(np.maximum(np.diff(words.starts) - size + 1, 0))])
+    return Words(mixed(joined[whole]), starts)
+
+
+def fingerprints(words: Words) -> Hashes:
+    """One number for the words of each text in their order; 0 for a text without any."""
+    places = np.arange(len(words.hashes), dtype=U64) - np.repeat(words.starts[:-1].astype(U64), np.diff(words.starts))
+    sums = np.zeros(len(words.hashes) + 1, U64)
+    np.cumsum(mixed(words.hashes + places * _STEP), out=sums[1:])
+    return sums[words.starts[1:]] - sums[words.starts[:-1]]
+
+
+def mixed(values: Hashes) -> Hashes:
+    """Each number with its bits spread evenly, one to one; the array itself is changed."""
+    values ^= values >> U64(30)
+    values *= U64(0xBF58476D1CE4E5B9)
+    values ^= values >> U64(27)
+    values *= U64(0x94D049BB133111EB)
+    values ^= values >> U64(31)
+    return values
+
+
+@lru_cache(maxsize=32)
+def _powers(bits: int) -> tuple[Hashes, Hashes]:
+    """2^bits powers of the base, 0, 1, …, and their inverses, modulo 2^64."""
+    found = []
+    for base in (_BASE, _INVERSE):
+        row = np.full(1 << bits, base, U64)
+        row[0] = 1
+        found.append(np.cumprod(row))
+    return found[0], found[1]
