@@ -4,20 +4,19 @@ Defaults follow Zhou et al. 2023 (arXiv 2305.11206), sections 2 and 3; where the
 """
 
 import difflib
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
 from limakit.errors import RecipeError
+from limakit.recipe_curate import Curate
+from limakit.recipe_judges import ModelJudge
 from limakit.recipe_sources import KINDS, Count, Section, Source
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-Price = Annotated[float, Field(ge=0, le=1e4)]
 Checkpoint = Annotated[int, Field(ge=1)] | Literal["last", "chosen"]
 SystemName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
@@ -29,84 +28,6 @@ class Base(Section):
     """`embedded`, a folder (relative to the recipe), or a name on the Hugging Face hub."""
     revision: str | None = None
     """Commit of a hub model. Required for hub names, so that the study can be repeated."""
-
-
-class Curate(Section):
-    """`[curate]`: which answers are worth learning from (paper, section 2.1)."""
-
-    min_score: int = 10
-    """Lowest score of an answer that is kept."""
-    min_chars: Count = 1200
-    """Shortest response, in characters of text."""
-    max_chars: Count = 4096
-    """Longest response, in characters of text."""
-    drop_first_person: bool = True
-    """Drop responses that speak in the first person ("I", "my") outside code."""
-    drop_references: bool = True
-    """Drop responses that point at other answers or at the site ("as mentioned", "stack exchange")."""
-    min_prose_chars: Count = 200
-    """Fewest characters outside code blocks. Ours: a code-only answer passes every rule of the paper."""
-    near_duplicates: Probability = 0.5
-    """Drop responses at least this similar to a better one: Jaccard similarity of their runs of five words; 0 drops
-    the rule. Ours."""
-    contamination_run: Count = 13
-    """Words in a row that a training candidate must not share with a dev or test prompt or its reference (Brown et al.
-    2020); 0 drops the rule. The same thread and the same text are refused in any case. Ours."""
-    contamination_cosine: Probability = 0.6
-    """TF-IDF cosine from which a training candidate is too close to a dev or test prompt, or to its reference; 0 drops
-    the rule. Ours."""
-    same_author: Literal["report", "reject"] = "report"
-    """Training candidates by somebody who wrote for dev or test: count them in contamination.json, or drop them."""
-    temperature: Positive = 3.0
-    """tau of the site sampling: p(site) is proportional to candidates^(1/tau)."""
-    select: Literal["top", "diverse", "random", "longest"] = "top"
-    """Which candidates of a site to take: `top` those with most votes (the paper's); `diverse` such as stand for the
-    whole stratum; `random` and `longest` are controls to compare with. How many of each site is the same for all."""
-    diversity: Literal["facility_location", "k_centre"] = "facility_location"
-    """What `diverse` looks for: examples that lie near all the others, or far from each other. Ours."""
-    quality: dict[Literal["votes", "length", "readability"], Probability] = {
-        "votes": 0.3,
-        "length": 0.1,
-        "readability": 0.1,
-    }
-    """Share of each signal in what `diverse` decides by; the rest, to 1, is diversity. Ours."""
-    shortlist: Count = 20
-    """How many of a site `diverse` looks at, best by quality, for each that it takes; 0 for all of them. Ours."""
-    embeddings: str = "tfidf"
-    """Vectors for `diverse`: `tfidf` is light and needs no download; or the folder of a sentence-transformers model."""
-    quotas: dict[str, Count] = {
-        "stem": 200,
-        "other": 200,
-        "wikihow": 200,
-        "writing_prompts": 150,
-        "natural_instructions": 50,
-        "ask_reddit": 70,
-    }
-    """Examples to take from each group, training, dev and test together when the latter are held out; `ask_reddit`
-    counts test prompts. Groups of authored examples and conversations that are not named are taken whole."""
-    even_groups: list[str] = ["wikihow"]
-    """Groups that are sampled evenly: a site (for wikiHow, a category) with equal probability, then one of its
-    candidates, whatever temperature and score."""
-    refuse_licences: list[str] = []
-    """Licences whose posts are neither taken nor exported, by how they begin: `CC BY-NC` refuses `CC BY-NC-SA 3.0`."""
-    hold_out_dev: Count = 0
-    """Selected examples to hold out as dev prompts, their response becoming the reference answer."""
-    hold_out_test: Count = 0
-    """Selected examples to hold out as test prompts, their response becoming the reference answer."""
-    dev_prompts: str | None = None
-    """JSONL file of further dev prompts, or `embedded`."""
-    test_prompts: str | None = None
-    """JSONL file of further test prompts, or `embedded`."""
-    max_dev_prompts: Count | None = None
-    """Use only the first so many of `dev_prompts`."""
-    max_test_prompts: Count | None = None
-    """Use only the first so many of `test_prompts`."""
-
-    @model_validator(mode="after")
-    def _check(self) -> "Curate":
-        if sum(self.quality.values()) > 1:
-            raise ValueError("the shares in quality must not exceed 1 together")
-        return self
 
 
 class Train(Section):
@@ -240,59 +161,6 @@ class Judge(Section):
     """chrF (Popović 2015, by sacrebleu) against the written reference answer: a smoke test, not a preference."""
     tie_band: Annotated[float, Field(ge=0)] = 1.0
     """Difference of the metric, in its own points (0-100), up to which neither answer is called better."""
-
-
-class Endpoint(Section):
-    """A server that answers over HTTP, and what it may cost. Prices and budget are in one currency of your choice."""
-
-    api: Literal["openai", "anthropic"] = "openai"
-    """`openai` for every server with `/chat/completions` (OpenAI, vLLM, llama.cpp, Gemini's compatible URL, …)."""
-    base_url: str
-    """Up to and without `/chat/completions` or `/v1/messages`, for example `http://127.0.0.1:8000/v1`."""
-    model: str
-    """Name under which the server knows the model; name a dated version where there is one."""
-    key_env: str | None = None
-    """Environment variable that holds the key; none for a server that asks for none. The key itself is never stored."""
-    input_price: Price
-    """Per million tokens sent; 0 for a server of your own."""
-    output_price: Price
-    """Per million tokens answered."""
-    cached_price: Price | None = None
-    """Per million tokens sent that the server found in its cache; by default `input_price`."""
-    budget: Annotated[float, Field(ge=0, le=1e6)]
-    """Most that may ever be spent under this name in this study. A call that could pass it is not made."""
-    temperature: Annotated[float, Field(ge=0)] | Literal["default"] = 0.0
-    """Of the answers; `default` sends none, for models that refuse one."""
-    max_tokens: Annotated[int, Field(ge=1)] = 1024
-    """Longest answer. One that is cut here has no usable end and counts as missing."""
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
-    """Calls under way at once."""
-    timeout: Positive = 120.0
-    """Seconds until a call is given up and tried again; its price then counts as spent, since nobody knows."""
-
-    @model_validator(mode="after")
-    def _check_endpoint(self) -> "Endpoint":
-        # Errors on the whole section do not repeat its values: one of them may be a secret in the wrong place.
-        url = urlsplit(self.base_url)
-        if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
-            raise ValueError("base_url must begin with http:// or https:// and name a server")
-        if url.username or url.password or url.query or url.fragment:
-            raise ValueError("base_url must not hold a password, a query or a fragment; keys belong in key_env")
-        if self.key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.key_env):
-            raise ValueError("key_env is the NAME of an environment variable in capitals, never the key itself")
-        return self
-
-
-class ModelJudge(Endpoint):
-    """`[[judges]]`: language models that judge, beside the reference metric. See docs/judges.md."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-    """Yours to choose; its verdicts are in `judge/<name>`, by `model:<name>`."""
-    task: Literal["pairwise", "likert", "absolute", "safety"] = "pairwise"
-    """`pairwise`: which of two answers, in both orders; `likert`: helpfulness 1 to 6; `absolute`: excellent, pass or
-    fail; `safety`: safe or unsafe and the kind of intent, for sensitive prompts."""
-    prompt: str | None = None
-    """File that replaces the judge's instructions, relative to the recipe; by default limakit's own."""
 
 
 class Report(Section):

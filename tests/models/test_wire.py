@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from limakit.models import prices, wire
 from limakit.models.wire import Call, Failure, Reply, Usage
-from limakit.recipe import Endpoint
+from limakit.recipe_judges import Endpoint
 from limakit.records import Turn
 
 CALL = Call(system="Judge.", turns=(Turn(role="user", content="Which?"),))

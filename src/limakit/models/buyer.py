@@ -12,7 +12,7 @@ from limakit.models import prices, wire
 from limakit.models.endpoint import Client, Fault
 from limakit.models.retry import Retry
 from limakit.models.wire import Call, Failure, Reply
-from limakit.recipe import Endpoint
+from limakit.recipe_judges import Endpoint
 from limakit.store.ledger import UNIT, Ledger
 
 PATIENCE = 10

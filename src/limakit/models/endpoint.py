@@ -18,7 +18,7 @@ from limakit.errors import ModelError
 from limakit.models import wire
 from limakit.models.retry import retry_after
 from limakit.models.wire import Failure, FailureKind
-from limakit.recipe import Endpoint
+from limakit.recipe_judges import Endpoint
 
 LARGEST = 8 << 20
 """Bytes of an answer; a server that sends more is cut off."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from limakit.models.wire import Usage
-from limakit.recipe import Endpoint
+from limakit.recipe_judges import Endpoint
 from limakit.store.ledger import UNIT
 
 FRAME = 64

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from limakit.recipe import Endpoint
+from limakit.recipe_judges import Endpoint
 from limakit.records import Turn
 
 FailureKind = Literal[

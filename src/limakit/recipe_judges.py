@@ -1,0 +1,65 @@
+"""The recipe's `[[judges]]`: servers that answer over HTTP, what they may cost, and what they judge."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from limakit.recipe_sources import Section
+
+Price = Annotated[float, Field(ge=0, le=1e4)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Endpoint(Section):
+    """A server that answers over HTTP, and what it may cost. Prices and budget are in one currency of your choice."""
+
+    api: Literal["openai", "anthropic"] = "openai"
+    """`openai` for every server with `/chat/completions` (OpenAI, vLLM, llama.cpp, Gemini's compatible URL, …)."""
+    base_url: str
+    """Up to and without `/chat/completions` or `/v1/messages`, for example `http://127.0.0.1:8000/v1`."""
+    model: str
+    """Name under which the server knows the model; name a dated version where there is one."""
+    key_env: str | None = None
+    """Environment variable that holds the key; none for a server that asks for none. The key itself is never stored."""
+    input_price: Price
+    """Per million tokens sent; 0 for a server of your own."""
+    output_price: Price
+    """Per million tokens answered."""
+    cached_price: Price | None = None
+    """Per million tokens sent that the server found in its cache; by default `input_price`."""
+    budget: Annotated[float, Field(ge=0, le=1e6)]
+    """Most that may ever be spent under this name in this study. A call that could pass it is not made."""
+    temperature: Annotated[float, Field(ge=0)] | Literal["default"] = 0.0
+    """Of the answers; `default` sends none, for models that refuse one."""
+    max_tokens: Annotated[int, Field(ge=1)] = 1024
+    """Longest answer. One that is cut here has no usable end and counts as missing."""
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    """Calls under way at once."""
+    timeout: Positive = 120.0
+    """Seconds until a call is given up and tried again; its price then counts as spent, since nobody knows."""
+
+    @model_validator(mode="after")
+    def _check_endpoint(self) -> "Endpoint":
+        # Errors on the whole section do not repeat its values: one of them may be a secret in the wrong place.
+        url = urlsplit(self.base_url)
+        if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
+            raise ValueError("base_url must begin with http:// or https:// and name a server")
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("base_url must not hold a password, a query or a fragment; keys belong in key_env")
+        if self.key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.key_env):
+            raise ValueError("key_env is the NAME of an environment variable in capitals, never the key itself")
+        return self
+
+
+class ModelJudge(Endpoint):
+    """`[[judges]]`: language models that judge, beside the reference metric. See docs/judges.md."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    """Yours to choose; its verdicts are in `judge/<name>`, by `model:<name>`."""
+    task: Literal["pairwise", "likert", "absolute", "safety"] = "pairwise"
+    """`pairwise`: which of two answers, in both orders; `likert`: helpfulness 1 to 6; `absolute`: excellent, pass or
+    fail; `safety`: safe or unsafe and the kind of intent, for sensitive prompts."""
+    prompt: str | None = None
+    """File that replaces the judge's instructions, relative to the recipe; by default limakit's own."""
