@@ -38,6 +38,7 @@ class People:
 
     def __init__(self, engine: Engine, name: str):
         self.engine, self.name = engine, name
+        self._writer = engine.execution_options(limakit_writes=True)
         self._writing = threading.Lock()
 
     @classmethod
@@ -87,9 +88,8 @@ class People:
     def write(self) -> Iterator[Connection]:
         """A connection in a transaction that nobody else writes beside. Committed when the block ends, rolled back when
         it raises. Raises StudyError where the database fails; constraints that do not hold raise IntegrityError."""
-        with self._writing, self._mended(), self.engine.connect() as connection:
-            with connection.execution_options(limakit_writes=True).begin():
-                yield connection
+        with self._writing, self._mended(), self._writer.begin() as connection:
+            yield connection
 
     @contextmanager
     def _mended(self) -> Iterator[None]:

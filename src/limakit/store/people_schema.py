@@ -67,6 +67,8 @@ assignments = Table(
     Column("item", String(200), nullable=False),  # id of a pair, or of a single answer
     Column("flipped", Boolean, nullable=False),  # shown in the other order than the pair's own
     Column("repeats", Integer),  # position of the assignment that is asked again
+    Column("head", String(36)),  # the vote that counts: the latest one that was in no conflict
+    Column("label", String(16)),  # of `head`
     Column("created", Double, nullable=False),
     UniqueConstraint("person", "kind", "position"),
     Index(None, "kind", "item"),

@@ -37,6 +37,8 @@ def upgrade() -> None:
         sa.Column("item", sa.String(200), nullable=False),
         sa.Column("flipped", sa.Boolean, nullable=False),
         sa.Column("repeats", sa.Integer),
+        sa.Column("head", sa.String(36)),
+        sa.Column("label", sa.String(16)),
         sa.Column("created", sa.Double, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_assignments"),
         sa.ForeignKeyConstraint(["person"], ["people.id"], name="fk_assignments_person"),
