@@ -7,6 +7,7 @@ import typer
 
 from limakit.cli.numbers import power, stats
 from limakit.cli.show import Screen
+from limakit.cli.voice import style
 from limakit.engine import Executor, Kind, connect
 
 app = typer.Typer(
@@ -159,6 +160,7 @@ def plan(
 
 app.command()(stats)
 app.command()(power)
+app.command()(style)
 
 
 @app.command()
