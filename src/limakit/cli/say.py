@@ -84,9 +84,12 @@ def exported_model_data(done: Exported) -> dict[str, Any]:
 
 
 def _curate(counts: Mapping[str, Any]) -> str:
+    people = f"; {counts['decisions']:,} decisions of people followed" if counts.get("decisions") else ""
+    if counts.get("decisions_unmet"):
+        people += f"; {counts['decisions_unmet']:,} decisions on candidates that are no longer there"
     return (
         f"{counts['answers']:,} answers read, {counts['rejected']:,} rejected, {counts['quarantined']:,} rows "
-        f"quarantined; {counts['train']:,} train, {counts['dev']:,} dev, {counts['test']:,} test"
+        f"quarantined; {counts['train']:,} train, {counts['dev']:,} dev, {counts['test']:,} test{people}"
     )
 
 
