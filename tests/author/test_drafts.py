@@ -4,22 +4,10 @@ import itertools
 import time
 
 import pytest
-from sqlalchemy import insert
 
 from limakit.author import drafts
 from limakit.errors import InputError
 from limakit.records import Turn
-from limakit.store.people import People
-from limakit.store.people_schema import people as table
-
-
-@pytest.fixture
-def people(tmp_path):
-    with People.open(tmp_path / "people.db") as opened:
-        with opened.write() as connection:
-            for name in ("a1", "a2", "owner"):
-                connection.execute(insert(table).values(id=name, role="author", created=0.0))
-        yield opened
 
 
 def told(*texts: str) -> list[Turn]:

@@ -14,18 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
 from sqlalchemy import Connection, func, insert, select, update
 
+from limakit.author.turns import checked, packed, unpacked
 from limakit.errors import InputError, LimakitError
 from limakit.records import Turn
 from limakit.store.people import People
 from limakit.store.people_drafts import draft_events, draft_versions, drafts
 
 State = Literal["draft", "submitted", "accepted", "dropped"]
-LONGEST = 60_000
-"""Characters of one turn."""
-MOST_TURNS = 40
 SAME_SITTING = 30.0
 """Seconds within which saves as one types are one version."""
 
@@ -96,7 +93,7 @@ def start(
     people: People, person: str, turns: Sequence[Turn] = (), category: str = "", origin: str | None = None
 ) -> Draft:
     """A new draft of `person`, empty unless turns are given."""
-    turns = _checked(turns or (Turn(role="user", content=""), Turn(role="assistant", content="")))
+    turns = checked(turns or (Turn(role="user", content=""), Turn(role="assistant", content="")))
     number, now = str(uuid.uuid4()), time.time()
     with people.write() as connection:
         connection.execute(
@@ -110,7 +107,7 @@ def start(
 
 def save(people: People, number: str, person: str, turns: Sequence[Turn], category: str, *, base: int) -> Draft:
     """Store the text as a version; saves in one sitting are one. Raises Conflict where `base` is not the newest."""
-    turns, now = _checked(turns), time.time()
+    turns, now = checked(turns), time.time()
     with people.write() as connection:
         draft = _find(connection, number)
         if draft.state != "draft":
@@ -136,7 +133,7 @@ def save(people: People, number: str, person: str, turns: Sequence[Turn], catego
                 connection.execute(
                     update(draft_versions)
                     .where(draft_versions.c.draft == number, draft_versions.c.number == base)
-                    .values(messages=_packed(turns), category=category)
+                    .values(messages=packed(turns), category=category)
                 )
                 new = base
             else:
@@ -211,31 +208,6 @@ def examples(accepted: Sequence[Draft]) -> list[dict[str, Any]]:
     ]
 
 
-def unpacked(messages: str) -> tuple[Turn, ...]:
-    """Turns from the JSON in a row."""
-    return tuple(Turn(role=turn["role"], content=turn["content"]) for turn in orjson.loads(messages))
-
-
-def _packed(turns: Sequence[Turn]) -> str:
-    return orjson.dumps(list(turns)).decode()
-
-
-def _checked(turns: Sequence[Turn]) -> tuple[Turn, ...]:
-    """Alternating turns from the user's, none too long, with plain line ends and no character that no UTF-8 has."""
-    if not turns or any(turn.role != ("assistant" if at % 2 else "user") for at, turn in enumerate(turns)):
-        raise InputError("turns do not alternate between user and assistant, beginning with the user")
-    if len(turns) > MOST_TURNS:
-        raise InputError(f"a dialogue of more than {MOST_TURNS} turns", fix="Divide it into several.")
-    if any(len(turn.content) > LONGEST for turn in turns):
-        raise InputError(f"a turn of more than {LONGEST:,} characters", fix="Shorten it.")
-    return tuple(Turn(role=turn.role, content=_plain(turn.content)) for turn in turns)
-
-
-def _plain(text: str) -> str:
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-    return text.encode("utf-8", "replace").decode()
-
-
 def _move(
     people: People,
     number: str,
@@ -288,7 +260,7 @@ def _add(
             draft=draft,
             number=number,
             person=person,
-            messages=_packed(turns),
+            messages=packed(turns),
             category=category[:64],
             beside=beside,
             stored=now,
