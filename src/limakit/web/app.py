@@ -9,7 +9,7 @@ A page is a module in `pages/` with an `APIRouter` called `router`, included bel
 
 `person: OwnerOnly | Authors | Everybody` (studio.py) says who may come; `here: Here` is the study and the database.
 Routes are plain functions (FastAPI runs them in threads) and raise LimakitError for what the user can mend. Text that
-models wrote goes through `|markdown` or `|shown`, in scripts through `setHTML` (html.js) after the server has cleaned it.
+models wrote goes through `|markdown` or `|shown`, in scripts through `setHTML` (html.js) after the server cleaned it.
 """
 
 from collections.abc import AsyncIterator
@@ -23,9 +23,10 @@ from starlette.staticfiles import StaticFiles
 
 from limakit.errors import LimakitError, StudyError
 from limakit.web.guard import Guard
-from limakit.web.pages import enter
+from limakit.web.pages import enter, people, voting
 from limakit.web.render import STATIC, page
 from limakit.web.studio import NotAllowed, NotSignedIn, Studio
+from limakit.web.voting import Booth, Gathering
 
 
 def create_app(studio: Studio, *, local: bool = True) -> FastAPI:
@@ -39,9 +40,13 @@ def create_app(studio: Studio, *, local: bool = True) -> FastAPI:
 
     app = FastAPI(title="limakit", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.studio = studio
+    app.state.booth = Booth(studio.study, studio.people)
+    app.state.gathering = Gathering(app.state.booth)
     app.add_middleware(Guard, local=local)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(enter.router)
+    app.include_router(voting.router)
+    app.include_router(people.router)
     app.add_exception_handler(NotSignedIn, _not_signed_in)
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(LimakitError, _mendable)

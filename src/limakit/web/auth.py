@@ -65,9 +65,9 @@ class Door:
         return True
 
 
-def signed_in(request: Request, studio: Studio, secret: str) -> Response:
-    """Home, with the session's cookie."""
-    response = RedirectResponse("/", 303)
+def signed_in(request: Request, studio: Studio, secret: str, to: str) -> Response:
+    """On to a page, with the session's cookie."""
+    response = RedirectResponse(to, 303)
     response.set_cookie(
         studio.cookie,
         secret,

@@ -28,7 +28,7 @@ class Studio:
 
     @property
     def cookie(self) -> str:
-        """Name of the session cookie. Studies on other ports of one host share cookies, so each has a name of its own."""
+        """Name of the session cookie. Ports of one host share cookies, so each study has a name of its own."""
         return f"limakit-{hashlib.sha256(str(self.study.root.resolve()).encode()).hexdigest()[:8]}"
 
     def whose(self, secret: str | None) -> Person | None:

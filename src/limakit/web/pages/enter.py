@@ -38,7 +38,7 @@ def enter(request: Request, here: Here, password: Annotated[str, Form()]) -> Res
         return page(request, "enter.html", status=403, title="Sign in", wrong=wrong)
     with here.people.write() as connection:
         secret = members.start_session(connection, members.OWNER, now)
-    return signed_in(request, here, secret)
+    return signed_in(request, here, secret, "/")
 
 
 @router.get("/join/{secret}")
@@ -58,7 +58,7 @@ def join(request: Request, here: Here, secret: str) -> Response:
         session = members.redeem(connection, secret, here.clock())
     if session is None:
         return page(request, "join.html", status=410, title="Welcome", invited=None, path="")
-    return signed_in(request, here, session)
+    return signed_in(request, here, session, "/instructions")
 
 
 @router.post("/leave")
