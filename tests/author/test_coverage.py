@@ -30,6 +30,9 @@ def test_the_nearest_prompts_come_first_and_the_text_itself_is_left_out():
     assert near[0].close
     assert near[0].cosine > near[1].cosine
     assert coverage().nearest(PROMPTS["bread/2"], without="bread/2")[0].id != "bread/2"
+    drafts = {"d1": "Will sourdough bread not rise?", "d2": "Zebras?"}
+    both = coverage().nearest("Why will my sourdough bread not rise?", others=drafts)
+    assert [one.id for one in both][:2] == ["d1", "bread/2"]
     assert coverage().nearest("  ") == []
     assert coverage().nearest("zygote") == []
 

@@ -11,7 +11,7 @@ Rows = Callable[[Sequence[str]], Any]
 """Texts → sparse matrix (texts, features) of unit rows, whose products are cosines."""
 CLOSE = 0.6
 """Cosine of two prompts from which they ask for much the same; `curate.contamination_cosine` has the same default."""
-LEAST = 0.1
+LEAST = 0.15
 """Cosine below which a prompt is not near at all."""
 
 
@@ -61,16 +61,24 @@ class Coverage:
         self._known = rows(self._texts) if self._texts else None
         self._regions, self._labels, self._asked = dict(regions or {}), list(labels), dict(asked or {})
 
-    def nearest(self, text: str, *, without: str | None = None, most: int = 3) -> list[Near]:
-        """The most similar prompts, nearest first; `without` is the Id of the text itself."""
-        if self._known is None or not text.strip():
+    def nearest(
+        self, text: str, *, without: str | None = None, others: Mapping[str, str] | None = None, most: int = 3
+    ) -> list[Near]:
+        """The most similar prompts, nearest first, `others` (Ids and texts) among them; `without` is the Id of the text
+        itself."""
+        if not text.strip():
             return []
-        cosines = np.asarray((self._known @ self._rows([text]).T).todense(), np.float64).ravel()
-        found = []
-        for at in np.argsort(-cosines, kind="stable")[: most + 1].tolist():
-            if cosines[at] >= LEAST and self._ids[at] != without:
-                found.append(Near(id=self._ids[at], text=self._texts[at], cosine=float(cosines[at])))
-        return found[:most]
+        row, found = self._rows([text]), []
+        parts = [(self._ids, self._texts, self._known)] if self._known is not None else []
+        if others:
+            texts = list(others.values())
+            parts.append((list(others), texts, self._rows(texts)))
+        for ids, texts, rows in parts:
+            cosines = np.asarray((rows @ row.T).todense(), np.float64).ravel()
+            for at in np.argsort(-cosines, kind="stable")[: most + 1].tolist():
+                if cosines[at] >= LEAST and ids[at] != without:
+                    found.append(Near(id=ids[at], text=texts[at], cosine=float(cosines[at])))
+        return sorted(found, key=lambda near: -near.cosine)[:most]
 
     def topic(self, text: str, *, without: str | None = None) -> str | None:
         """Words for the region in which a text would lie, after its nearest neighbour; None if unknown."""

@@ -23,6 +23,8 @@ from limakit.store.people import People
 from limakit.store.people_drafts import draft_events, draft_versions, drafts
 
 State = Literal["draft", "submitted", "accepted", "dropped"]
+SITE = "studio"
+"""Site of the examples, as in `authored/studio/<draft>`."""
 SAME_SITTING = 30.0
 """Seconds within which saves as one types are one version."""
 
@@ -200,9 +202,9 @@ def examples(accepted: Sequence[Draft]) -> list[dict[str, Any]]:
             "messages": [{"role": turn.role, "content": turn.content.strip()} for turn in draft.turns],
             "category": draft.category,
             "provenance": [
-                {"source": "authored", "site": "studio", "id": draft.id, "author": draft.author, "title": draft.origin}
+                {"source": "authored", "site": SITE, "id": draft.id, "author": draft.author, "title": draft.origin}
             ],
-            "site": "studio",
+            "site": SITE,
         }
         for draft in sorted(accepted, key=lambda draft: (draft.created, draft.id))
     ]

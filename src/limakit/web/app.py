@@ -22,8 +22,10 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from limakit.errors import LimakitError, StudyError
+from limakit.web.desk import Desk
+from limakit.web.auth import Door
 from limakit.web.guard import Guard
-from limakit.web.pages import enter, people, voting
+from limakit.web.pages import enter, people, review, voting, write
 from limakit.web.render import STATIC, page
 from limakit.web.studio import NotAllowed, NotSignedIn, Studio
 from limakit.web.voting import Booth, Gathering
@@ -35,18 +37,23 @@ def create_app(studio: Studio, *, local: bool = True) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        app.state.desk.hand_over()
         yield
         studio.people.close()
 
     app = FastAPI(title="limakit", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.studio = studio
+    app.state.door = Door()
     app.state.booth = Booth(studio.study, studio.people)
     app.state.gathering = Gathering(app.state.booth)
+    app.state.desk = Desk(studio)
     app.add_middleware(Guard, local=local)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(enter.router)
     app.include_router(voting.router)
     app.include_router(people.router)
+    app.include_router(review.router)
+    app.include_router(write.router)
     app.add_exception_handler(NotSignedIn, _not_signed_in)
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(LimakitError, _mendable)
