@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from limakit.store import members
@@ -58,6 +59,7 @@ class Desks:
 
     study: Study
     studio: Studio
+    app: FastAPI
     browsers: dict[str, TestClient]
 
     def __getitem__(self, person: str) -> TestClient:
@@ -72,7 +74,8 @@ def open_studio(study: Study) -> Iterator[Desks]:
     with studio.people.write() as connection:
         members.set_owner(connection, "unused", 0.0)
         secrets = {"owner": members.start_session(connection, "owner", studio.clock())}
-        for name, role in (("a1", "author"), ("a2", "author"), ("r1", "annotator")):
+        roles: list[tuple[str, members.Role]] = [("a1", "author"), ("a2", "author"), ("r1", "annotator")]
+        for name, role in roles:
             link = members.invite(connection, name, role, studio.clock())
             session = members.redeem(connection, link, studio.clock())
             assert session is not None
@@ -84,7 +87,7 @@ def open_studio(study: Study) -> Iterator[Desks]:
             browsers[name] = TestClient(app, base_url="http://127.0.0.1", headers=headers, follow_redirects=True)
             if name in secrets:
                 browsers[name].cookies.set(studio.cookie, secrets[name])
-        yield Desks(study, studio, browsers)
+        yield Desks(study, studio, app, browsers)
 
 
 def harmless(html: str) -> None:

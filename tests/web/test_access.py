@@ -53,6 +53,13 @@ MATRIX: dict[tuple[str, str], set] = {
     ("POST", "/write/{number}/move"): AUTHORS,
     ("GET", "/write/{number}/history"): AUTHORS,
     ("POST", "/write/{number}/restore"): AUTHORS,
+    # chat
+    ("GET", "/chat"): AUTHORS,
+    ("GET", "/chat/state"): AUTHORS,
+    ("POST", "/chat/say"): AUTHORS,
+    ("POST", "/chat/stop"): AUTHORS,
+    ("POST", "/chat/grade"): AUTHORS,
+    ("POST", "/chat/write"): AUTHORS,
     # people
     ("GET", "/people"): OWNER,
     ("POST", "/people"): OWNER,
