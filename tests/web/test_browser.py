@@ -302,7 +302,8 @@ def test_five_hundred_hostile_answers_do_nothing(visit: Callable[..., tuple[Visi
               shown += 1;
             }
             await new Promise(requestAnimationFrame);
-            const bad = stage.querySelectorAll("script,style,svg,math,img,iframe,object,embed,link,meta,base,form,a,input,video");
+            const acting = "script,style,svg,math,img,iframe,object,embed,link,meta,base,form,a,input,video";
+            const bad = stage.querySelectorAll(acting);
             if (bad.length) throw new Error(bad[0].outerHTML);
           }
         }"""
