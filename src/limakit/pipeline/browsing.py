@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 
 from limakit.author.coverage import Coverage
 from limakit.author.style import Finding, check
-from limakit.curate.tfidf import Weights
 from limakit.curate.words import hashed
 from limakit.pipeline.reviews import SPARE
 from limakit.records import Candidate, Example, Provenance, Turn
@@ -65,6 +64,8 @@ class Curated:
     @cached_property
     def coverage(self) -> Coverage:
         """Prompts in training and beside it, to be compared with a new one."""
+        from limakit.curate.tfidf import Weights  # scipy, which the studio's first page need not wait for
+
         prompts = {name: one.turns[0].content for name, one in {**self.spare, **self.train}.items()}
         weights = Weights(list(prompts.values()))
         regions = {point["id"]: point["region"] for point in self.topics["points"] if point["kind"] == "train"}
@@ -99,6 +100,8 @@ class Curated:
 
 def fresh(prompts: Sequence[str]) -> Coverage:
     """A coverage that knows no examples yet; its words are weighted after `prompts`."""
+    from limakit.curate.tfidf import Weights
+
     weights = Weights(prompts)
     return Coverage({}, lambda texts: weights.rows(hashed(texts)))
 
