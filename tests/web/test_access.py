@@ -60,6 +60,9 @@ MATRIX: dict[tuple[str, str], set] = {
     ("POST", "/chat/stop"): AUTHORS,
     ("POST", "/chat/grade"): AUTHORS,
     ("POST", "/chat/write"): AUTHORS,
+    # results
+    ("GET", "/results"): AUTHORS,
+    ("GET", "/results/report"): AUTHORS,
     # people
     ("GET", "/people"): OWNER,
     ("POST", "/people"): OWNER,

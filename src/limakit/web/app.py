@@ -22,10 +22,11 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from limakit.errors import LimakitError, StudyError
+from limakit.pipeline.standing import Watcher
 from limakit.web.auth import Door
 from limakit.web.desk import Desk
 from limakit.web.guard import Guard
-from limakit.web.pages import chat, enter, people, review, voting, write
+from limakit.web.pages import chat, enter, people, results, review, voting, write
 from limakit.web.render import STATIC, page
 from limakit.web.speaking import Speaker
 from limakit.web.studio import NotAllowed, NotSignedIn, Studio
@@ -49,6 +50,7 @@ def create_app(studio: Studio, *, local: bool = True) -> FastAPI:
     app.state.gathering = Gathering(app.state.booth)
     app.state.desk = Desk(studio)
     app.state.speaker = Speaker(studio.study)
+    app.state.watcher = Watcher(studio.study, studio.people)
     app.add_middleware(Guard, local=local)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(enter.router)
@@ -57,6 +59,7 @@ def create_app(studio: Studio, *, local: bool = True) -> FastAPI:
     app.include_router(review.router)
     app.include_router(write.router)
     app.include_router(chat.router)
+    app.include_router(results.router)
     app.add_exception_handler(NotSignedIn, _not_signed_in)
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(LimakitError, _mendable)
