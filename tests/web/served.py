@@ -59,6 +59,12 @@ class Process:
         self.port = int(url.rsplit(":", 1)[1])
         return url
 
+    def cpu_seconds(self) -> float:
+        """Processor time that it has used since it was started."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """kill -9."""
         if self._process is not None:
