@@ -39,6 +39,19 @@ def new(
 
 
 @app.command()
+def quickstart(
+    study: Annotated[Path, typer.Argument(metavar="[STUDY]", help="Folder of the study.")] = Path("quickstart"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """The whole loop on the embedded model and sample data, in minutes."""
+    from limakit.cli import start
+
+    start.quickstart(study)
+    run(study, quiet, as_json)
+
+
+@app.command()
 def curate(
     study: StudyPath,
     executor: Annotated[Kind, typer.Option(help="Who reads the dumps; the result is the same.")] = "local",
