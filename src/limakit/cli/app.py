@@ -180,7 +180,7 @@ def export(
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty folder to write to.")],
     layout: Annotated[
         str,
-        typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet|model|gguf", help="What to write."),
+        typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet|csv|model|gguf", help="What to write."),
     ] = "messages",
     accept_findings: Annotated[
         bool, typer.Option("--accept-findings", help="Export data although there are passages like keys or e-mails.")
