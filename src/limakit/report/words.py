@@ -18,7 +18,7 @@ def judge_name(judge: str) -> str:
     """Who judged, said so that nobody takes a metric for a person."""
     kind, _, name = judge.partition(":")
     if kind == "metric":
-        return f"reference metric {'chrF' if name == 'chrf' else name}, {SMOKE_TEST}"
+        return f"reference metric {'ROUGE-L' if name == 'rouge-l' else name}, {SMOKE_TEST}"
     return f"{kind} {name}" if name else judge
 
 
