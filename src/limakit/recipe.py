@@ -158,9 +158,9 @@ class Compare(Section):
 class Judge(Section):
     """`[judge]`: the automatic judge."""
 
-    metric: Literal["chrf"] = "chrf"
-    """chrF (Popović 2015, by sacrebleu) against the written reference answer: a smoke test, not a preference."""
-    tie_band: Annotated[float, Field(ge=0)] = 1.0
+    metric: Literal["rouge-l"] = "rouge-l"
+    """ROUGE-L (Lin 2004) against the written reference answer: a smoke test, not a preference."""
+    tie_band: Annotated[float, Field(ge=0)] = 2.5
     """Difference of the metric, in its own points (0-100), up to which neither answer is called better."""
 
 

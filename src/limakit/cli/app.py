@@ -41,6 +41,19 @@ def new(
 
 
 @app.command()
+def quickstart(
+    study: Annotated[Path, typer.Argument(metavar="[STUDY]", help="Folder of the study.")] = Path("quickstart"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """The whole loop on the embedded model and sample data, in minutes."""
+    from limakit.cli import start
+
+    start.quickstart(study)
+    run(study, quiet, as_json)
+
+
+@app.command()
 def curate(
     study: StudyPath,
     executor: Annotated[Kind, typer.Option(help="Who reads the dumps; the result is the same.")] = "local",
@@ -177,7 +190,7 @@ def export(
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty folder to write to.")],
     layout: Annotated[
         str,
-        typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet|model|gguf", help="What to write."),
+        typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet|csv|model|gguf", help="What to write."),
     ] = "messages",
     accept_findings: Annotated[
         bool, typer.Option("--accept-findings", help="Export data although there are passages like keys or e-mails.")

@@ -42,7 +42,7 @@ def _entry(item: Example | Prompt) -> str:
 def _credit(origin: Provenance, at: int, count: int) -> str:
     if origin.source == EDITS:
         return f"edited by {_plain(origin.author or 'somebody')}"
-    role = "text" if count == 1 else "answer" if at == 0 else "question"
+    role = "text" if count == 1 else "answer" if at == 0 else "comment" if "#comment" in origin.id else "question"
     author = _link(origin.author or "author not named in the dump", origin.author_url)
     edited = ", edited since" if origin.edited else ""
     return f"{role} {_link(origin.id, origin.url)} by {author}, {_plain(origin.licence or 'no licence stated')}{edited}"

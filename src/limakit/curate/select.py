@@ -8,7 +8,7 @@ from typing import Any
 
 from limakit.curate.diverse import Diverse
 from limakit.curate.leaks import Name, target_of
-from limakit.curate.sample import choose, duplicates, uniform
+from limakit.curate.sample import answer_of, choose, duplicates, uniform
 from limakit.curate.survey import batches, near_repeats, survey
 from limakit.curate.vectors import Embed
 from limakit.curate.watch import Watch
@@ -70,8 +70,11 @@ def select(
     repeats = duplicates([entry for entry in seen.entries if entry.id not in reasons])
     reasons.update({number: ("duplicate", kept) for number, kept in repeats.items()})
     if settings.near_duplicates:
-        near = near_repeats(seen, reasons, settings.near_duplicates)
-        reasons.update({number: ("near_duplicate", kept) for number, kept in near.items()})
+        talks = {entry.id for entry in seen.entries if answer_of(entry.id)}
+        others = {entry.id for entry in seen.entries} - talks if talks else set()
+        for apart in (talks, others) if talks else (talks,):  # a dialogue repeats the answer that it begins with
+            near = near_repeats(seen, {*reasons, *apart}, settings.near_duplicates)
+            reasons.update({number: ("near_duplicate", kept) for number, kept in near.items()})
     for number in wanted:
         reasons.pop(number, None)
     watch = Watch(paths, settings, seen.entries)
@@ -90,6 +93,10 @@ def select(
     clean = [entry for entry in seen.entries if entry.id not in spoken_for]
     method = Diverse(paths, settings, embed) if settings.select == "diverse" else settings.select
     taken = frozenset(choose(clean, left, settings.temperature, seed, method, settings.even_groups)) | asked_for
+    begun = {answer: number for number in taken if (answer := answer_of(number))}
+    reasons.update(
+        {number: ("in_dialogue", talk) for number, talk in begun.items() if number not in {*reasons, *asked_for}}
+    )
 
     rejected: dict[str, Counter[str]] = {}
     for entry in seen.entries:
