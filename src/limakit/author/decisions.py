@@ -97,6 +97,12 @@ def history(people: People, candidate: str) -> list[Said]:
     return [_said(row) for row in rows]
 
 
+def erase(people: People, candidates: Sequence[str]) -> int:
+    """Remove for good what was said of these candidates, their edited texts with it; how many rows that were."""
+    with people.write() as connection:
+        return connection.execute(table.delete().where(table.c.candidate.in_(candidates))).rowcount
+
+
 def as_records(said: Sequence[Said]) -> list[Decision]:
     """As curation reads them."""
     return [
