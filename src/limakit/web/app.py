@@ -22,7 +22,6 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from limakit.errors import LimakitError, StudyError
-from limakit.pipeline.standing import Watcher
 from limakit.web.auth import Door
 from limakit.web.desk import Desk
 from limakit.web.guard import Guard
@@ -50,7 +49,7 @@ def create_app(studio: Studio, *, local: bool = True) -> FastAPI:
     app.state.gathering = Gathering(app.state.booth)
     app.state.desk = Desk(studio)
     app.state.speaker = Speaker(studio.study)
-    app.state.watcher = Watcher(studio.study, studio.people)
+    app.state.watcher = None  # made by the first visit to Results
     app.add_middleware(Guard, local=local)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(enter.router)

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 
 from limakit.errors import StudyError
-from limakit.pipeline.standing import Watcher
 from limakit.web.render import page
 from limakit.web.studio import Authors, Here
 
@@ -23,9 +22,12 @@ _reckoning = threading.Lock()
 @router.get("/results")
 def show(request: Request, here: Here, person: Authors, part: bool = False) -> Response:
     """The page, or with `part` only what changes on it."""
-    watcher: Watcher = request.app.state.watcher
+    from limakit.pipeline.standing import Watcher  # scipy, which the studio's first page need not wait for
+
     with _reckoning:
-        standing = watcher.standing()
+        if request.app.state.watcher is None:
+            request.app.state.watcher = Watcher(here.study, here.people)
+        standing = request.app.state.watcher.standing()
     return page(
         request,
         "results_part.html" if part else "results.html",
