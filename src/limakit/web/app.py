@@ -12,6 +12,7 @@ Routes are plain functions (FastAPI runs them in threads) and raise LimakitError
 models wrote goes through `|markdown` or `|shown`, in scripts through `setHTML` (html.js) after the server cleaned it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -47,6 +48,7 @@ def create_app(studio: Studio, *, local: bool = True) -> FastAPI:
     app.state.door = Door()
     app.state.booth = Booth(studio.study, studio.people)
     app.state.gathering = Gathering(app.state.booth)
+    app.state.handing_out = asyncio.Semaphore(2)
     app.state.desk = Desk(studio)
     app.state.speaker = Speaker(studio.study)
     app.state.watcher = None  # made by the first visit to Results
