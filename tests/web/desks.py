@@ -24,7 +24,7 @@ path = "talk.jsonl"
 licence = "CC BY 4.0"
 [[sources]]
 kind = "authored"
-path = "studio"
+path = "studio/authored.jsonl"
 licence = "CC BY 4.0"
 [curate]
 quotas = { conversations = 10 }
