@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limakit.author.coverage import Coverage
@@ -93,7 +92,7 @@ class Curated:
 
     def rejects(self, rule: str, begin: int, most: int) -> tuple[list[Row], int]:
         """Rows of the log of rejects that fell to a rule, from number `begin` on, and how many there are."""
-        table = _rejects(self.study, pc.field("rule") == rule)
+        table = _rejects(self.study, [("rule", "=", rule)])
         rows = table.slice(begin, most).to_pylist()
         return [Row(row["id"], row["rule"], row["detail"], row["score"]) for row in rows], table.num_rows
 
@@ -118,7 +117,7 @@ def curated(study: Study, before: Curated | None = None) -> Curated | None:
     spare = read_jsonl(folder / SPARE, Candidate) if (folder / SPARE).exists() else []
     reasons = {}
     if spare:
-        for row in _rejects(study, pc.field("id").isin([one.id for one in spare])).to_pylist():
+        for row in _rejects(study, [("id", "in", [one.id for one in spare])]).to_pylist():
             reasons[row["id"]] = (row["rule"], row["detail"])
     topics = folder / "topics.json"
     return Curated(

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from heapq import nsmallest
 from pathlib import Path
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limakit.curate.attribution import EDITS
@@ -125,7 +124,7 @@ def keep_spare(paths: Sequence[Path], picks: Collection[str], folder: Path) -> N
     """Write the best candidates that were not taken to `folder`: near-duplicates first, then by score; at most
     MOST_SPARE, in the order of the files. Call when `rejects.parquet` is written."""
     table = pq.read_table(
-        folder / "rejects.parquet", columns=["id", "rule", "score"], filters=pc.field("rule").isin(SPARE_RULES)
+        folder / "rejects.parquet", columns=["id", "rule", "score"], filters=[("rule", "in", SPARE_RULES)]
     )
     order = {rule: at for at, rule in enumerate(SPARE_RULES)}
     rows = zip(*(table[name].to_pylist() for name in ("id", "rule", "score")), strict=True)
