@@ -1,6 +1,7 @@
 """Write docs/recipe.md and docs/cli.md from the code: `python tools/docs.py`. A test compares them."""
 
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -90,12 +91,17 @@ def cli_page() -> str:
     """The help of every command."""
     command: Any = typer.main.get_command(app)
     lines = ["# The commands", "", "Generated from `src/limakit/cli/app.py`.", ""]
-    for name in ["", *command.commands]:
-        words = ["limakit", name] if name else ["limakit"]
-        inner = command.commands[name] if name else command
+    for words, inner in _commands(["limakit"], command):
         context = inner.make_context(" ".join(words), [], resilient_parsing=True)
         lines += [f"## `{' '.join(words)}`", "", "```", inner.get_help(context).strip(), "```", ""]
     return "\n".join(lines)
+
+
+def _commands(words: list[str], command: Any) -> Iterator[tuple[list[str], Any]]:
+    """A command and all below it."""
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _commands([*words, name], inner)
 
 
 PAGES = {"recipe.md": recipe_page, "cli.md": cli_page}

@@ -2,9 +2,12 @@
 
 import statistics
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from limakit.curate.select import Splits
 from limakit.records import Example, Prompt
+
+if TYPE_CHECKING:
+    from limakit.curate.select import Splits
 
 Row = tuple[int, int, int | None]
 """Examples, mean tokens of the prompts, mean tokens of the responses."""
@@ -27,7 +30,7 @@ def words(texts: Sequence[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
-def lengths(splits: Splits) -> list[tuple[str, ...]]:
+def lengths(splits: "Splits") -> list[tuple[str, ...]]:
     """Rows of a table: stratum; examples, mean prompt and response; the paper's three. Ours in words."""
     strata: dict[str, list[Example | Prompt]] = {}
     for example in splits.train:
