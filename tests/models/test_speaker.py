@@ -121,7 +121,7 @@ def test_no_server_and_no_budget_are_one_line_and_cost_nothing(tmp_path: Path) -
         hear("http://127.0.0.1:9", tmp_path)
     with Ledger(tmp_path / "ledger.db") as ledger:
         assert ledger.used("system far") == 0
-    with pytest.raises(ModelError, match="nothing was sent. Raise its budget"):
+    with pytest.raises(ModelError, match=r"nothing was sent\. Raise its budget"):
         hear("http://127.0.0.1:9", tmp_path, budget=0.1)
 
 
