@@ -137,10 +137,14 @@ def test_cut_answers_and_refusals_are_answers_and_the_unanswerable_is_counted(tm
 
 
 def test_a_key_that_is_not_there_is_named_before_anything_is_sent(tmp_path: Path) -> None:
+    from limakit.cli.checkup import checks
+
     with serve(lambda text, before: "x") as server:
         with pytest.raises(ModelError, match="LIMAKIT_NO_SUCH_KEY: the environment holds no usable key"):
             generate(study(tmp_path, server, more='budget = 1\nkey_env = "LIMAKIT_NO_SUCH_KEY"'), silent)
         assert server.requests == 0
+    (found,) = [check for check in checks(tmp_path) if check.name == "system far"]
+    assert (found.state, found.fix) == ("missing", "Before generating: export LIMAKIT_NO_SUCH_KEY=…")
 
 
 @pytest.mark.parametrize(

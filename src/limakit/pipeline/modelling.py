@@ -52,19 +52,22 @@ def _train(study: Study, name: str, data: Path, settings: Train, progress: Progr
 
             dismiss()
         return unchanged(work)
+    from limakit.models.local_stop import stop_rate
     from limakit.train.instructions import read
     from limakit.train.run import train as run
 
+    prompts = read_jsonl(dev, Prompt)
     counts = run(
         read_jsonl(data, Example) if name == "tuned" else read(data),
-        read_jsonl(dev, Prompt),
+        prompts,
         settings,
         seed=recipe.seed,
         base=base,
         folder=work.folder,
         progress=progress,
     )
-    return published(work, counts)
+    last = work.path(f"epoch-{settings.epochs:02d}")
+    return published(work, {**counts, **stop_rate(last, prompts, recipe.generate, recipe.seed)})
 
 
 def generate(study: Study, progress: Progress) -> list[Outcome]:
