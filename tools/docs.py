@@ -48,8 +48,19 @@ def recipe_page() -> str:
 
 def _section(title: str, section: type[BaseModel], head: list[str]) -> list[str]:
     summary = " ".join((section.__doc__ or "").split("`: ", 1)[-1].split())
+    tables = {key: _table(inner.annotation) for key, inner in section.model_fields.items()}
     rows = [_row(key, inner) for key, inner in section.model_fields.items()]
-    return [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head, *rows, ""]
+    lines = [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head, *rows, ""]
+    for table in tables.values():
+        if table is not None:
+            lines += _section((table.__doc__ or "``").split("`")[1], table, head)
+    return lines
+
+
+def _table(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key holds, where it holds one."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _row(key: str, field: Any) -> str:
@@ -84,6 +95,8 @@ def _type(annotation: Any) -> str:
         return f"{'list' if origin is list else 'table'} of {_type(args[-1])}"
     if origin is not None and args:
         return _type(args[0])
+    if _table(annotation):
+        return "section"
     return {"str": "text", "int": "integer", "float": "number", "bool": "true/false"}[annotation.__name__]
 
 
