@@ -77,7 +77,7 @@ class Scanned:
     scores: array = field(default_factory=partial(array, "q"))
     offsets: array = field(default_factory=partial(array, "q"))
     asked: array = field(default_factory=partial(array, "q"))
-    """Offset of the answer's question where this split holds it, else -1."""
+    """Offset of the answer's question, of the first with its Id, where this split holds it, else -1."""
     packed: bytes = b""
     """The judgements, see `judgements`."""
     lowest_question: int = 1 << 62
@@ -107,27 +107,37 @@ class Answer:
 def scan(split: Split, editor: Editor) -> Scanned:
     """Read one split. Does not raise for anything that a file may hold."""
     found, rivals = Scanned(split.dump), _Rivals()
-    places: dict[int, int] = {}
+    asked = _Asked()
     for base, data, end in blocks(split):
         usual = heads(data, end)
         begins, ends = np.append(0, usual.stops), np.append(usual.starts, end)
         done = 0
         for gap in np.flatnonzero(begins != ends).tolist():
-            _usually(found, rivals, places, editor.min_score, base, data, usual.part(done, gap))
+            _usually(found, rivals, asked, editor.min_score, base, data, usual.part(done, gap))
             start, stop = int(begins[gap]), int(ends[gap])
             while start < stop:
                 after, _ = unit_end(data, start, stop)
-                _exactly(found, rivals, places, editor.min_score, base + start, data[start:after])
+                _exactly(found, rivals, asked, editor.min_score, base + start, data[start:after])
                 start = after
             done = gap
-        _usually(found, rivals, places, editor.min_score, base, data, usual.part(done, len(usual.ids)))
+        _usually(found, rivals, asked, editor.min_score, base, data, usual.part(done, len(usual.ids)))
     found.answers = len(found.low_ids) + len(found.fabricated) + len(found.ids)
-    if places:
-        found.lowest_question, found.highest_question = min(places), max(places)
-        found.places = array("q", places).tobytes() + array("q", places.values()).tobytes()
-    found.asked.extend(places.get(parent, -1) for parent in found.parents)
+    found.questions = len(asked.ids)
+    if asked.ids:
+        found.lowest_question, found.highest_question = min(asked.ids), max(asked.ids)
+        found.places = asked.ids.tobytes() + asked.offsets.tobytes()
+    first = dict(zip(reversed(asked.ids), reversed(asked.offsets), strict=True))
+    found.asked.extend(first.get(parent, -1) for parent in found.parents)
     found.packed = zlib.compress(orjson.dumps([rivals.judged(at, editor) for at in range(len(found.ids))]), 1)
     return found
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Ids and offsets of the questions of a split; an Id may recur."""
+
+    ids: array = field(default_factory=partial(array, "q"))
+    offsets: array = field(default_factory=partial(array, "q"))
 
 
 class _Rivals:
@@ -158,29 +168,27 @@ class _Rivals:
         return editor.quick(body) or editor.judge(rows.unescape_plain(body))
 
 
-def _usually(
-    found: Scanned, rivals: _Rivals, places: dict[int, int], least: int, base: int, data: bytes, usual: Heads
-) -> None:
+def _usually(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, base: int, data: bytes, usual: Heads) -> None:
     """The fast path: rows whose heads are known. Only answers at or above the score are looked at any further."""
-    answers, asked = usual.kinds == 2, usual.kinds == 1
+    answers, questions = usual.kinds == 2, usual.kinds == 1
     low = answers & (usual.scores < least)
     found.low_ids.frombytes(usual.ids[low].tobytes())
     found.low_scores.frombytes(usual.scores[low].tobytes())
-    found.questions += int(np.count_nonzero(asked))
     found.others += int(np.count_nonzero(usual.kinds > 2))
-    places.update(zip(usual.ids[asked].tolist(), (usual.starts[asked] + base).tolist(), strict=True))
+    asked.ids.frombytes(usual.ids[questions].tobytes())
+    asked.offsets.frombytes((usual.starts[questions] + base).tobytes())
     for at in np.flatnonzero(answers & ~low).tolist():
         start = int(usual.starts[at])
         row = data[start : int(usual.stops[at])].rstrip()
         body = rows.vouched(row)
         if body is None:
-            _exactly(found, rivals, places, least, base + start, row)
+            _exactly(found, rivals, asked, least, base + start, row)
         else:
             number, parent, score = int(usual.ids[at]), int(usual.parents[at]), int(usual.scores[at])
             rivals.add(found, number, parent, score, base + start, body)
 
 
-def _exactly(found: Scanned, rivals: _Rivals, places: dict[int, int], least: int, offset: int, unit: bytes) -> None:
+def _exactly(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, offset: int, unit: bytes) -> None:
     """The slow path: parse the row in full, quarantine what is damaged."""
     if rows.is_row(unit):
         try:
@@ -189,8 +197,8 @@ def _exactly(found: Scanned, rivals: _Rivals, places: dict[int, int], least: int
             found.quarantine.append((offset, str(refusal)))
             return
         if post.kind == 1:
-            found.questions += 1
-            places[post.id] = offset
+            asked.ids.append(post.id)
+            asked.offsets.append(offset)
         elif post.kind != 2:
             found.others += 1
         elif post.id in FABRICATED and post.owner == -1:
