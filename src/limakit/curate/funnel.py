@@ -40,6 +40,7 @@ OTHER_SOURCES = (
     ("poor_exchange", "comments that make no dialogue: too short, in the first person, about the site"),
     ("refused_licence", "under a licence that the recipe refuses"),
     ("forgotten", "by somebody who is forgotten"),
+    ("reviewed", "a person took it out"),
 )
 """Rules of the sources other than Stack Exchange, whose rules precede them, and those for any source that are seldom
 needed; docs/sources.md says which is whose. A funnel shows one only where it took something."""

@@ -52,6 +52,7 @@ def select(
     given: Mapping[Name, Sequence[Prompt]] | None = None,
     embed: Embed | None = None,
     difficulty: Difficulty | None = None,
+    wanted: frozenset[str] = frozenset(),
 ) -> Selection:
     """Choose from JSONL files of candidates, which are streamed; what is not chosen goes to the reject log.
 
@@ -60,6 +61,8 @@ def select(
     `given` already holds; then dev and test prompts are held out, by score whatever `settings.select` says, so that all
     ways to select meet the same test; then goes what these hold, and training examples are chosen from the rest, anew
     where one of them means the same.
+    Candidates that people have `wanted` are chosen before any other, whatever they repeat and beyond a quota if they
+    must, unless dev or test hold them; none of them is held out.
     Raises InputError where a file is damaged.
     """
     paths = list(paths)
@@ -75,26 +78,32 @@ def select(
         for apart in (talks, others) if talks else (talks,):  # a dialogue repeats the answer that it begins with
             near = near_repeats(seen, {*reasons, *apart}, settings.near_duplicates)
             reasons.update({number: ("near_duplicate", kept) for number, kept in near.items()})
+    for number in wanted:
+        reasons.pop(number, None)
     watch = Watch(paths, settings, seen.entries)
     watch.gate([target_of(prompt, name) for name, prompts in (given or {}).items() for prompt in prompts], reasons)
 
     groups = {entry.id: entry.group for entry in seen.entries}
     able = [entry for entry in seen.entries if entry.id not in reasons]
     first = choose(able, settings.quotas, settings.temperature, seed, even=settings.even_groups)
-    held = hold_out(first, settings, seed=seed)
+    held = hold_out([number for number in first if number not in wanted], settings, seed=seed)
     watch.gate(watch.targets(held), reasons, spare=held)
 
-    used = Counter(groups[number] for number in held)
-    left = {group: max(0, quota - used[group]) for group, quota in settings.quotas.items()}
     method = Diverse(paths, settings, embed, difficulty) if settings.select == "diverse" else settings.select
     meaning = Meaning(paths, watch, settings.contamination_meaning, embed) if embed else None
     while True:
-        clean = [entry for entry in seen.entries if entry.id not in reasons and entry.id not in held]
-        taken = frozenset(choose(clean, left, settings.temperature, seed, method, settings.even_groups))
+        asked_for = frozenset(entry.id for entry in seen.entries if entry.id in wanted and entry.id not in reasons)
+        used = Counter(groups[number] for number in (*held, *asked_for))
+        left = {group: max(0, quota - used[group]) for group, quota in settings.quotas.items()}
+        spoken_for = {*reasons, *held, *asked_for}
+        clean = [entry for entry in seen.entries if entry.id not in spoken_for]
+        taken = frozenset(choose(clean, left, settings.temperature, seed, method, settings.even_groups)) | asked_for
         if meaning is None or not meaning.refuse(taken, reasons):
             break
     begun = {answer: number for number in taken if (answer := answer_of(number))}
-    reasons.update({number: ("in_dialogue", talk) for number, talk in begun.items() if number not in reasons})
+    reasons.update(
+        {number: ("in_dialogue", talk) for number, talk in begun.items() if number not in {*reasons, *asked_for}}
+    )
 
     rejected: dict[str, Counter[str]] = {}
     for entry in seen.entries:
