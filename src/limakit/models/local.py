@@ -102,7 +102,7 @@ def load_system(folder: Path, kind: Kind) -> LocalSampler:
     ids, wanted = reference_logits(model)
     decoder = Decoder(model, form.stop_ids, _reads(tokenizer, form.stop_text) if form.stop_text else None)
     check(decoder, model, ids, wanted)
-    return LocalSampler(decoder, tokenizer, form, _context(model.config.get_text_config()))
+    return LocalSampler(decoder, tokenizer, form, context(model.config.get_text_config()))
 
 
 def _reads(tokenizer: Any, text: str) -> Callable[[list[int]], bool]:
@@ -144,7 +144,7 @@ def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(i for i in [*listed, tokenizer.eos_token_id] if i is not None)
 
 
-def _context(config: Any) -> int:
+def context(config: Any) -> int:
     """Most tokens the model can look at. Where its rotary embedding changes with the longest text in the batch
     (LongRoPE), that is the length up to which it does not, so that answers do not depend on their neighbours."""
     rope = getattr(config, "rope_parameters", None) or {}
