@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from limakit.cli.experiments import ablate, dialogue, superficiality
 from limakit.cli.numbers import power, stats
 from limakit.cli.show import Screen
 from limakit.engine import Executor, Kind, connect
@@ -26,7 +27,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON lines for machines: res
 @app.command()
 def new(
     study: StudyPath,
-    recipe: Annotated[str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart")] = "lima",
+    recipe: Annotated[str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart|ablations")] = "lima",
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -157,6 +158,9 @@ def plan(
         raise typer.Exit(1)
 
 
+app.command()(ablate)
+app.command()(dialogue)
+app.command()(superficiality)
 app.command()(stats)
 app.command()(power)
 
