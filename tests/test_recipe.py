@@ -61,7 +61,7 @@ budget = 1
         (JUDGE.replace("budget = 1", ""), "judges[0].budget: Field required"),
         (JUDGE + JUDGE, "the name 'j' is taken"),
         (JUDGE.replace("'j'", "'../j'"), "judges[0].name"),
-        (JUDGE.replace("'j'", "'metric-chrf'"), "is taken"),
+        (JUDGE.replace("'j'", "'metric-rouge-l'"), "is taken"),
         (JUDGE.replace("http://", "ftp://"), "base_url must begin with"),
         ("[generate]\nsystems = ['tuned', 'base', 'x']", "generate.systems: there is no [systems.x]"),
         ("[systems.x]\nkind = 'folder'", "systems.x: a system of kind folder needs its model"),

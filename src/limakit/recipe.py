@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from limakit.errors import RecipeError
+from limakit.recipe_annotate import Annotate
 from limakit.recipe_curate import Curate
 from limakit.recipe_experiments import Ablate, Dialogue
 from limakit.recipe_judges import ModelJudge
@@ -158,9 +159,9 @@ class Compare(Section):
 class Judge(Section):
     """`[judge]`: the automatic judge."""
 
-    metric: Literal["chrf"] = "chrf"
-    """chrF (Popović 2015, by sacrebleu) against the written reference answer: a smoke test, not a preference."""
-    tie_band: Annotated[float, Field(ge=0)] = 1.0
+    metric: Literal["rouge-l"] = "rouge-l"
+    """ROUGE-L (Lin 2004) against the written reference answer: a smoke test, not a preference."""
+    tie_band: Annotated[float, Field(ge=0)] = 2.5
     """Difference of the metric, in its own points (0-100), up to which neither answer is called better."""
 
 
@@ -193,6 +194,7 @@ class Recipe(Section):
     compare: Compare = Compare()
     judge: Judge = Judge()
     judges: list[ModelJudge] = []
+    annotate: Annotate = Annotate()
     report: Report = Report()
     ablate: Ablate = Ablate()
     dialogue: Dialogue = Dialogue()

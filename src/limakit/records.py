@@ -149,7 +149,7 @@ class Verdict:
     pair_id: str
     prompt_id: str
     judge: str
-    """`metric:chrf`, `model:…` or `person:a1`."""
+    """`metric:rouge-l`, `model:…` or `person:a1`."""
     a: str
     """System whose answer was shown first."""
     b: str

@@ -154,12 +154,12 @@ def test_the_report_adds_up(finished: Path) -> None:
     helpful = [p for p in prompts if p.sensitive is None]
     assert (numbers["prompts"], numbers["prompts"] + numbers["sensitive"]) == (len(helpful), len(prompts))
     (judge,) = numbers["judges"]
-    assert judge["judge"] == "metric:chrf"
+    assert judge["judge"] == "metric:rouge-l"
     assert [cell["cell"] for cell in judge["cells"]] == list(CELLS)
     for cell in judge["cells"]:
         assert cell["scored"] + cell["missing"] == 2 * len(helpful)
         assert cell["low"] <= cell["mean"] <= cell["high"]
-    scores = [json.loads(line) for line in (finished / "ablate/score/metric-chrf/scores.jsonl").open()]
+    scores = [json.loads(line) for line in (finished / "ablate/score/metric-rouge-l/scores.jsonl").open()]
     own = [score["value"] for score in scores if score["system"] == "n4"]
     assert judge["cells"][2]["mean"] == pytest.approx(np.mean(own))
     pairs = [(row["cell"], row["against"]) for row in judge["comparisons"]]
@@ -187,7 +187,7 @@ def test_a_changed_cell_is_done_again_and_no_other(study: Path) -> None:
     recipe.write_text(recipe.read_text().replace(four, f"{four}change.train.weight_decay = 0.9\n"))
     found = states(limakit("ablate", study))
     done = [stage for stage, state in found.items() if state == "done"]
-    assert done == ["ablate/n4/train/tuned", "ablate/n4/generate/tuned", "ablate/score/metric-chrf", "ablate/report"]
+    assert done == ["ablate/n4/train/tuned", "ablate/n4/generate/tuned", "ablate/score/metric-rouge-l", "ablate/report"]
 
 
 def test_one_grid_alone(study: Path) -> None:

@@ -98,7 +98,7 @@ def score(study: Study, stage: str, prompts: Path, paths: dict[str, Path], progr
     """Grades by the recipe's judges of helpfulness and of safety; where none judges helpfulness, the metric."""
     judges = [judge for judge in study.recipe.judges if judge.task in ("likert", "safety")]
     if not any(judge.task == "likert" for judge in judges):
-        yield scoring.measure(study, f"{stage}/metric-chrf", prompts, paths, progress)
+        yield scoring.measure(study, f"{stage}/{scoring.METRIC}", prompts, paths, progress)
     for judge in judges:
         items = partial(scoring.gradable, judge, prompts, paths)
         yield scoring.grade(study, f"{stage}/{judge.name}", judge, items, {"prompts": prompts, **paths}, progress)

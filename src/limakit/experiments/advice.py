@@ -5,17 +5,17 @@ from typing import Any
 
 from limakit.experiments.grid_numbers import prompts_needed
 
-WORTH = {"grade": 0.1, "chrF": 1.0}
+WORTH = {"grade": 0.1, "ROUGE-L": 1.0}
 """Smallest difference that we take to be worth finding, by unit: a tenth of a grade (the paper's filtered and
-unfiltered data are 0.5 apart), a point of chrF."""
+unfiltered data are 0.5 apart), a point of ROUGE-L."""
 
 
 def advise(curve: Mapping[str, Any], unit: str, confidence: float) -> list[str]:
-    """Sentences for one curve of `grid_numbers.reckon`, each with its numbers; `unit` is `grade` or `chrF`."""
+    """Sentences for one curve of `grid_numbers.reckon`, each with its numbers; `unit` is `grade` or `ROUGE-L`."""
     low, gain, high = (curve["doubling"][key] for key in ("low", "gain", "high"))
     worth, most = WORTH[unit], curve["points"][-1]["examples"]
     smallest = curve["points"][0]["examples"]
-    name = "grades" if unit == "grade" else "points of chrF"
+    name = "grades" if unit == "grade" else "points of ROUGE-L"
     ends = f"{gain:+.2f} {name} [{confidence * 100:g} % interval {low:+.2f} to {high:+.2f}]"
     said = [f"From {smallest:,} to {most:,} examples, each doubling brought {ends}."]
     if low > 0:

@@ -9,8 +9,9 @@ from limakit.experiments.advice import advise
 from limakit.experiments.cells import merge
 from limakit.experiments.grid_numbers import Place, reckon
 from limakit.experiments.page import Page, render
-from limakit.experiments.scoring import METRIC, values
+from limakit.experiments.scoring import values
 from limakit.experiments.toml import value
+from limakit.judge.reference import NAME
 from limakit.recipe_experiments import Cell
 from limakit.records import Grade, Prompt
 from limakit.report.grades import grade_numbers
@@ -18,7 +19,7 @@ from limakit.report.words import percent
 from limakit.store.files import read_jsonl
 from limakit.store.study import Study
 
-UNITS = {"grade": "grade (1 to 6)", "chrF": "chrF (0 to 100)"}
+UNITS = {"grade": "grade (1 to 6)", "ROUGE-L": "ROUGE-L (0 to 100)"}
 
 
 def build(
@@ -43,12 +44,12 @@ def build(
             kinds = {prompt.id: prompt.sensitive for prompt in prompts if prompt.sensitive}
             safety += grade_numbers(read_jsonl(path, Grade), kinds, **options)
             continue
-        unit = "chrF" if path.name == "scores.jsonl" else "grade"
+        unit = "ROUGE-L" if path.name == "scores.jsonl" else "grade"
         found = reckon(values(path), places, recipe.ablate.curves, **options)
         for curve in found["curves"]:
             curve["advice"] = advise(curve, unit, recipe.report.confidence)
         judge = {
-            "judge": METRIC if unit == "chrF" else f"model:{name}",
+            "judge": NAME if unit == "ROUGE-L" else f"model:{name}",
             "number": len(judges) + 1,
             "unit": unit,
             "unit_name": UNITS[unit],
@@ -86,7 +87,7 @@ def build(
         figures,
         grids=list(dict.fromkeys(cell.grid for cell in cells)),
         headline=headline(judges, recipe.report.confidence),
-        smoke=any(judge["unit"] == "chrF" for judge in judges),
+        smoke=any(judge["unit"] == "ROUGE-L" for judge in judges),
         level=percent(recipe.report.confidence, 1).replace(".0", ""),
     )
 

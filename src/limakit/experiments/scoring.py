@@ -19,7 +19,8 @@ from limakit.store.study import Study
 
 CODE = ["judge", "models/wire.py", "models/buyer.py", "models/endpoint.py", "models/prices.py", "models/retry.py"]
 CODE += ["records.py", "experiments/scoring.py"]
-METRIC = "metric:chrf"
+METRIC = "metric-rouge-l"
+"""Folder of the metric's scores."""
 
 
 @record
@@ -29,7 +30,7 @@ class Score:
     prompt_id: str
     system: str
     value: float | None
-    """chrF, 0 to 100; None where the prompt has no written answer."""
+    """ROUGE-L, 0 to 100; None where the prompt has no written answer."""
     sample: int = 0
 
 
@@ -90,17 +91,14 @@ def measure(study: Study, stage: str, prompts: Path, paths: Mapping[str, Path], 
     work = study.begin(stage, settings={}, inputs={"prompts": prompts, **paths}, code=CODE)
     if work.done:
         return unchanged(work)
-    from sacrebleu.metrics.chrf import CHRF
+    from limakit.judge.reference import rouge_l
 
-    from limakit.judge.reference import score
-
-    metric = CHRF()
     written = {p.id: p.reference for p in helpful_or_safe("likert", read_jsonl(prompts, Prompt))}
     found: list[Score] = []
     wanted = [one for one in answers(paths) if one.prompt_id in written]
     for number, one in enumerate(wanted, 1):
         reference = written[one.prompt_id]
-        value = round(score(metric, one.text, reference), 4) if reference and reference.strip() else None
+        value = round(rouge_l(one.text, reference), 4) if reference and reference.strip() else None
         found.append(Score(prompt_id=one.prompt_id, system=one.system, sample=one.sample, value=value))
         if number % 50 == 0 or number == len(wanted):
             progress("measuring", number, len(wanted), "answers")

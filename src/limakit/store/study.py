@@ -261,7 +261,6 @@ _VERSIONED = (
     "scikit-learn",
     "pyarrow",
     "orjson",
-    "sacrebleu",
 )
 _VERSIONED += ("html-to-markdown", "markdown-it-py", "nh3", "matplotlib")
 
