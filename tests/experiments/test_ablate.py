@@ -190,6 +190,19 @@ def test_a_changed_cell_is_done_again_and_no_other(study: Path) -> None:
     assert done == ["ablate/n4/train/tuned", "ablate/n4/generate/tuned", "ablate/score/metric-rouge-l", "ablate/report"]
 
 
+def test_an_author_who_is_forgotten_is_in_no_cell(study: Path) -> None:
+    own = {post.author for e in read_jsonl(study / "curate/train.jsonl", Example) for post in e.provenance}
+    learned = read_jsonl(study / "ablate/unfiltered/curate/train.jsonl", Example)
+    author = next(post.author for e in learned for post in e.provenance if post.author not in own)
+    (done,) = limakit("forget", study, "--author", author)
+    assert "ablate" in done["removed"]
+    assert not (study / "ablate").exists()
+    variants, _ = ablate.begin(Study(study), "quality", silent)
+    for variant in variants:
+        for example in read_jsonl(variant.study.path("curate", "train.jsonl"), Example):
+            assert author not in {post.author for post in example.provenance}
+
+
 def test_one_grid_alone(study: Path) -> None:
     found = states(limakit("ablate", study, "--grid", "quality"))
     assert {stage.split("/")[1] for stage in found if stage.count("/") > 1} == {"filtered", "unfiltered", "score"}
