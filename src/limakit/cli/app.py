@@ -38,7 +38,8 @@ def new(
 
     path = start.new(study, recipe)
     screen = Screen(quiet=quiet, as_json=as_json)
-    screen.result(f"Wrote {path}\nNext: read it, then `limakit run {study}`", {"recipe": str(path)})
+    verb = "ablate" if recipe == "ablations" else "run"
+    screen.result(f"Wrote {path}\nNext: read it, then `limakit {verb} {study}`", {"recipe": str(path)})
 
 
 @app.command()
