@@ -34,6 +34,10 @@ def recipe_page() -> str:
         section: Any = parts[-1] if parts else field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
             lines += _section((section.__doc__ or "``").split("`")[1], section, head)
+            for inner in section.model_fields.values():
+                for part in get_args(inner.annotation):
+                    if isinstance(part, type) and issubclass(part, BaseModel):
+                        lines += _section((part.__doc__ or "``").split("`")[1], part, head)
         else:
             lines += [
                 "## Top level",
@@ -95,6 +99,8 @@ def _type(annotation: Any) -> str:
         return f"{'list' if origin is list else 'table'} of {_type(args[-1])}"
     if origin is not None and args:
         return _type(args[0])
+    if annotation is Any:
+        return "anything"
     if _table(annotation):
         return "section"
     return {"str": "text", "int": "integer", "float": "number", "bool": "true/false"}[annotation.__name__]

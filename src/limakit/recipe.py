@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from limakit.errors import RecipeError
 from limakit.recipe_annotate import Annotate
 from limakit.recipe_curate import Curate
+from limakit.recipe_experiments import Ablate, Dialogue
 from limakit.recipe_judges import ModelJudge, SystemEndpoint
 from limakit.recipe_sources import KINDS, Count, Section, Source
 
@@ -232,6 +233,8 @@ class Recipe(Section):
     judges: list[ModelJudge] = []
     annotate: Annotate = Annotate()
     report: Report = Report()
+    ablate: Ablate = Ablate()
+    dialogue: Dialogue = Dialogue()
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
@@ -273,11 +276,16 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError("no recipe here", where=path, fix="Start a study with: limakit new FOLDER") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"not valid TOML: {error}", where=path, fix="Mend that line and run again.") from None
+    return check_recipe(data, path)
+
+
+def check_recipe(data: dict[str, Any], where: object) -> Recipe:
+    """The recipe that `data`, read from TOML, describes. Raises RecipeError with `where`, key and remedy."""
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
         errors = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        raise RecipeError(_explain(errors[0]), where=path, fix="Mend that key and run again.") from None
+        raise RecipeError(_explain(errors[0]), where=where, fix="Mend that key and run again.") from None
 
 
 def _explain(error: Any) -> str:

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from limakit.models.chat import encode, start_ids
 from limakit.models.hub import check_folder
-from limakit.models.local import context, load
+from limakit.models.local import context_length, load
 
 MOST_TOKENS = 1024
 """Of prompt and answer together; what goes beyond is cut from the answer's end."""
@@ -28,7 +28,7 @@ def load_difficulty(folder: Path) -> Callable[[Sequence[Pair]], list[float]]:
     An answer without room for a token has difficulty 1. Raises ModelError where the model cannot be opened.
     """
     model, tokenizer = load(check_folder(folder))
-    room = min(MOST_TOKENS, context(model.config.get_text_config()))
+    room = min(MOST_TOKENS, context_length(model.config.get_text_config()))
     start = start_ids(tokenizer)
 
     def difficulty(pair: Pair) -> float:

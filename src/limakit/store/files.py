@@ -51,6 +51,21 @@ def publish_text(path: Path, text: str) -> None:
     publish(path, text.encode())
 
 
+def copy(source: Path, target: Path, *, link: bool) -> None:
+    """`publish` for the bytes of another file; with `link` as a second name of it where the disk has hard links."""
+    if link:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:
+            pass  # another disk, or one without links
+        else:
+            sync_folder(target.parent)
+            return
+    with open(source, "rb") as blocks:
+        publish(target, iter(lambda: blocks.read(1 << 20), b""))
+
+
 def publish_json(path: Path, value: Any) -> None:
     """`publish` for JSON: sorted keys, indented, so that equal values are equal bytes."""
     publish(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
