@@ -54,7 +54,7 @@ def test_every_acknowledged_vote_is_there_once(database: str, tmp_path: Path, re
     process, tally = Process(root, url), Tally()
     process.start()
     try:
-        asyncio.run(load(process, sessions, tally, kills=3 if database == "sqlite" else 0))
+        asyncio.run(load(process, sessions, tally, kills=2 if database == "sqlite" else 0))
     finally:
         process.kill()
     assert stored(place) == tally.acknowledged
