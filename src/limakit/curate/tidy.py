@@ -147,6 +147,7 @@ def _drop_labels(lines: list[str], gone: bool) -> None:
     """Take headings that announce nothing off the end; where lines are `gone`, also "Sources:" and its like."""
     while len(lines) > 1:
         last = lines[-1].strip()
-        if last and not last.startswith("#") and not (gone and _LABEL.fullmatch(last)):
+        dangling = last.startswith("#") or last.lower().rstrip(":.") in ("see", "via", "source", "sources")
+        if last and not dangling and not (gone and _LABEL.fullmatch(last)):
             break
         lines.pop()

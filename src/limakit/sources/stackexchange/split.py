@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-BLOCK = 4 << 20
+BLOCK = 2 << 20
 """Rows enough that work on all of them at once is worth its beginning."""
 LARGEST_ROW = 64 << 20
 _START = re.compile(rb"<row[ \t\r\n/>]")
