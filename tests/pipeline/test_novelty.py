@@ -21,7 +21,10 @@ def prompt(name: str, text: str) -> Prompt:
 
 FOODS = ["bread", "soup", "cake", "rice", "beans"]
 EXAMPLES = [example(n, f"How do I cook {food} well at home in winter?") for n, food in enumerate(FOODS)]
-PROMPTS = [prompt("near", "How do I cook bread and cake well at home in winter?"), prompt("far", "Serialise XML nodes recursively")]
+PROMPTS = [
+    prompt("near", "How do I cook bread and cake well at home in winter?"),
+    prompt("far", "Serialise XML nodes recursively"),
+]
 
 
 @pytest.mark.parametrize("block", [1, 2, 1000])

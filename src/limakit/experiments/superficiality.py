@@ -68,7 +68,7 @@ def superficiality(study: Study, most: int, progress: Progress) -> Outcome:
     page = _page(study, traced, names, asked)
     page.write(work)
     return published(
-        work, {key: page.numbers[key] for key in ("answers", "tokens")} | page.numbers["written"]["shares"]
+        work, {key: page.numbers[key] for key in ("answers", "tokens")} | page.numbers["first_choices"]["shares"]
     )
 
 
