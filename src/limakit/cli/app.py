@@ -168,12 +168,16 @@ def plan(
     price: Annotated[float | None, typer.Option(min=0, help="What one costs an hour, with --tflops.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Reckon memory, time and cost of training before any is spent."""
+    """Reckon memory, time and cost of training before any is spent; of a study, or of a model folder."""
     from limakit.cli import say_plan
     from limakit.plan.run import plan as reckon
+    from limakit.plan.run import plan_model
     from limakit.store.study import Study
 
-    found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
+    if (study / "config.json").is_file() and not (study / "recipe.toml").is_file():
+        found = plan_model(study, gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
+    else:
+        found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
     Screen(quiet=False, as_json=as_json).result(say_plan.text(found, gpu_memory, gpus), found.data())
     if found.best is None:
         raise typer.Exit(1)

@@ -33,11 +33,15 @@ def publish(path: Path, data: bytes | Iterable[bytes]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as out:
-        for block in (data,) if isinstance(data, bytes) else data:
-            out.write(block)
-        out.flush()
-        os.fsync(out.fileno())
+    try:
+        with open(temporary, "wb") as out:
+            for block in (data,) if isinstance(data, bytes) else data:
+                out.write(block)
+            out.flush()
+            os.fsync(out.fileno())
+    except BaseException:  # half a file helps nobody, and may be what filled the disk
+        temporary.unlink(missing_ok=True)
+        raise
     temporary.replace(path)
     sync_folder(path.parent)
 

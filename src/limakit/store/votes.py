@@ -71,7 +71,7 @@ def queue(connection: Connection, person: str, kind: str) -> list[Assigned]:
         .where(assignments.c.person == person, assignments.c.kind == kind)
         .order_by(assignments.c.position)
     )
-    return [Assigned(**row) for row in rows.mappings()]
+    return [Assigned(**row) for row in rows.mappings().all()]
 
 
 def coverage(connection: Connection, kind: str, now: float) -> dict[str, int]:
@@ -82,7 +82,7 @@ def coverage(connection: Connection, kind: str, now: float) -> dict[str, int]:
         .where(assignments.c.kind == kind, assignments.c.repeats.is_(None), taken)
         .group_by(assignments.c.item)
     )
-    return {row[0]: row[1] for row in rows}
+    return dict(rows.tuples().all())
 
 
 def assign(connection: Connection, person: str, kind: str, start: int, slots: Sequence[Any], now: float) -> None:
