@@ -17,7 +17,12 @@ def advise(curve: Mapping[str, Any], unit: str, confidence: float) -> list[str]:
     smallest = curve["points"][0]["examples"]
     name = "grades" if unit == "grade" else "points of ROUGE-L"
     ends = f"{gain:+.2f} {name} [{confidence * 100:g} % interval {low:+.2f} to {high:+.2f}]"
-    said = [f"From {smallest:,} to {most:,} examples, each doubling brought {ends}."]
+    said = (
+        []
+        if unit == "grade"
+        else ["These are points of a smoke test: what follows shows how advice reads, and is none."]
+    )
+    said += [f"From {smallest:,} to {most:,} examples, each doubling brought {ends}."]
     if low > 0:
         said.append(
             f"The curve is still rising: going from {most:,} to {2 * most:,} examples may be expected to bring "

@@ -74,13 +74,13 @@ def _shares(ranks: Sequence[Sequence[int]], *, resamples: int, seed: int, confid
 
 
 def _by_place(traced: Sequence[Traced]) -> list[dict[str, Any]]:
-    """The same for the first token of the answers, the next three, the next four, and so on by doublings."""
+    """The tuned model's first choices at the first token of the answers, the next three, the next four, and so on by
+    doublings."""
     rows, begin = [], 0
     longest = max(len(one.ids) for one in traced)
     while begin < longest:
         end = max(1, 2 * begin) if begin != 1 else 4
-        ranks = [rank for one in traced for rank in one.ranks[begin:end]]
-        chances = [chance for one in traced for chance in one.chances[begin:end]]
+        ranks = [rank for one in traced for rank in one.first_ranks[begin:end] if rank]
         tally = Counter(kind(rank) for rank in ranks)
         rows.append(
             {
@@ -88,7 +88,6 @@ def _by_place(traced: Sequence[Traced]) -> list[dict[str, Any]]:
                 "to": min(end, longest),
                 "tokens": len(ranks),
                 **{name: tally[name] for name in KINDS},
-                "mean_chance": float(np.mean(chances)),
             }
         )
         begin = end
@@ -96,10 +95,11 @@ def _by_place(traced: Sequence[Traced]) -> list[dict[str, Any]]:
 
 
 def _most_shifted(traced: Sequence[Traced], names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """Tokens by how often they were shifted: where tuning shows most."""
+    """First choices of the tuned model by how often they were shifted: where tuning shows most."""
     shifted, total = Counter[int](), Counter[int]()
     for one in traced:
-        total.update(one.ids)
-        shifted.update(token for token, rank in zip(one.ids, one.ranks, strict=True) if kind(rank) == "shifted")
+        own = [(token, rank) for token, rank in zip(one.first, one.first_ranks, strict=True) if rank]
+        total.update(token for token, _ in own)
+        shifted.update(token for token, rank in own if kind(rank) == "shifted")
     ordered = sorted(shifted.items(), key=lambda item: (-item[1], item[0]))[:LISTED]
     return [{"token": names[token], "shifted": count, "of": total[token]} for token, count in ordered]

@@ -80,8 +80,8 @@ def readings(numbers: Mapping[str, Any]) -> list[str]:
             f"7 billion parameters that were tuned on far more."
         )
     said.append(
-        f"In the first {early[-1]['to']} tokens of the answers {ends[0]:.0f} % are shifted, after them "
-        f"{ends[1]:.0f} %: "
+        f"In the first {early[-1]['to']} tokens of the answers {ends[0]:.0f} % of its first choices are shifted, after "
+        f"them {ends[1]:.0f} %: "
         + ("what tuning changes shows most at the start." if ends[0] > ends[1] else "there is no early excess.")
     )
     return said
@@ -97,7 +97,7 @@ def places(rows: Sequence[Mapping[str, Any]]) -> str:
         for place, row in enumerate(rows):
             left = 0.0
             for name, (colour, ink) in colours.items():
-                width = 100 * row[name] / row["tokens"]
+                width = 100 * row[name] / max(1, row["tokens"])
                 axes.barh(place, width, left=left, height=0.72, color=colour, edgecolor="white", linewidth=0.6)
                 if width >= 9:
                     axes.text(
@@ -113,7 +113,7 @@ def places(rows: Sequence[Mapping[str, Any]]) -> str:
             axes.text(33 * number + 3, -0.85, name, va="center")
             axes.plot([33 * number + 0.8], [-0.85], "s", color=colour, ms=8, clip_on=False)
         described = " ".join(
-            f"Tokens {label}: " + ", ".join(f"{row[name] / row['tokens']:.0%} {name}" for name in colours) + "."
+            f"Tokens {label}: " + ", ".join(f"{row[name] / max(1, row['tokens']):.0%} {name}" for name in colours) + "."
             for label, row in zip(labels, rows, strict=True)
         )
         return to_svg(figure, name="places", title="Shifted tokens by place in the answer", description=described)

@@ -67,9 +67,8 @@ def superficiality(study: Study, most: int, progress: Progress) -> Outcome:
     write_jsonl(work.path("tokens.jsonl"), traced)
     page = _page(study, traced, names, asked)
     page.write(work)
-    return published(
-        work, {key: page.numbers[key] for key in ("answers", "tokens")} | page.numbers["written"]["shares"]
-    )
+    shares = {name: share or 0.0 for name, share in page.numbers["first_choices"]["shares"].items()}
+    return published(work, {"answers": page.numbers["answers"], "tokens": page.numbers["tokens"], **shares})
 
 
 def _base(study: Study) -> Path:
