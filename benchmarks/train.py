@@ -197,12 +197,13 @@ def trl(options: argparse.Namespace, best: bool = False) -> dict[str, Any]:
             report_to="none",
             disable_tqdm=True,
             shuffle_dataset=False,
-            **({"gradient_checkpointing": False} if best else {}),
         )
+        if best:
+            config.gradient_checkpointing = False
         trainer = SFTTrainer(
             model=model, args=config, train_dataset=datasets.Dataset.from_list(rows), processing_class=tokenizer
         )
-        trainer._get_train_sampler = lambda *_: torch.utils.data.SequentialSampler(range(len(rows)))
+        trainer._get_train_sampler = lambda *_: torch.utils.data.SequentialSampler(range(len(rows)))  # pyright: ignore[reportAttributeAccessIssue]
         start, cpu = time.perf_counter(), time.process_time()
         trainer.train()
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu

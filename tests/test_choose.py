@@ -9,7 +9,7 @@ from limakit.choose import choose, wanted
 from limakit.engine import silent
 from limakit.errors import RecipeError, StudyError
 from limakit.pipeline.modelling import generate
-from limakit.pipeline.systems import find
+from limakit.pipeline.systems import find_local
 from limakit.records import Pair, Verdict
 from limakit.store.files import read_json, read_jsonl
 from limakit.store.study import Study
@@ -73,27 +73,27 @@ def test_the_second_time_there_is_nothing_to_do_and_anew_it_is_the_same(study: P
 
 def test_the_chosen_epoch_answers_and_a_number_overrules_it(study: Path) -> None:
     epoch = read_json(study / "choose/choice.json")["epoch"]
-    assert find(Study(study), "tuned").epoch == epoch
+    assert find_local(Study(study), "tuned").epoch == epoch
     other = epoch % 3 + 1
     with Study(study).lock():
         generate(Study(study), silent)
         before = (study / "generate/tuned/responses.jsonl").read_bytes()
         overruled = change(study, "'chosen'", str(other))
-        assert find(overruled, "tuned").epoch == other
+        assert find_local(overruled, "tuned").epoch == other
         assert [o.state for o in generate(overruled, silent)] == ["done", "unchanged"]
         assert (study / "generate/tuned/responses.jsonl").read_bytes() != before
     assert wanted(change(study, f"checkpoint = {other}", "checkpoint = 'chosen'").recipe)
     assert not wanted(change(study, "checkpoint = 'chosen'", "checkpoint = 'last'").recipe)
     early = change(study, "[generate]", "[systems.tuned]\nkind = 'tuned'\ncheckpoint = 'chosen'\n[generate]")
     assert wanted(early.recipe)
-    assert find(early, "tuned").epoch == epoch
+    assert find_local(early, "tuned").epoch == epoch
 
 
 def test_without_a_choice_or_a_dev_set_the_next_step_is_named(trained_study: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(trained_study, tmp_path / "study"))
     study = change(root, "[generate]", "[generate]\ncheckpoint = 'chosen'")
     with pytest.raises(StudyError, match="limakit choose"):
-        find(study, "tuned")
+        find_local(study, "tuned")
     with pytest.raises(RecipeError, match="there is no epoch 9: training has 3"):
         choose(change(root, "[1, 2, 3]", "[1, 9]"), silent)
     (root / "curate/dev.jsonl").write_bytes(b"")

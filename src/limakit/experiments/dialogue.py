@@ -15,7 +15,7 @@ from limakit.experiments import cells, scoring, talks
 from limakit.pipeline.curating import curate
 from limakit.pipeline.modelling import train
 from limakit.pipeline.outcome import Outcome, need, published, unchanged
-from limakit.pipeline.systems import find
+from limakit.pipeline.systems import find_local
 from limakit.records import Example, Grade, Prompt, Response, Turn
 from limakit.store.files import read_jsonl, write_jsonl
 from limakit.store.study import Study
@@ -52,7 +52,7 @@ def dialogue(study: Study, progress: Progress) -> Iterator[Outcome]:
             yield from (_under(chained, outcome) for outcome in stage(chained, progress))
     held = []
     for name, own in ((WITHOUT, study), (WITH, chained)):
-        outcome = talks.talk(study, f"{FOLDER}/talk/{name}", name, find(own, recipe.compare.candidate), progress)
+        outcome = talks.talk(study, f"{FOLDER}/talk/{name}", name, find_local(own, recipe.compare.candidate), progress)
         held.append(outcome.folder)
         yield outcome
     yield talks.publish_sheet(study, f"{FOLDER}/sheet", held)

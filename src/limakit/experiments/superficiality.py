@@ -16,7 +16,7 @@ from limakit.errors import RecipeError, StudyError
 from limakit.experiments.page import Page
 from limakit.experiments.shift_numbers import Traced
 from limakit.pipeline.outcome import Outcome, model_files, need, published, unchanged
-from limakit.pipeline.systems import Found, find
+from limakit.pipeline.systems import Found, find_local
 from limakit.records import Prompt, Response
 from limakit.store.files import read_jsonl, write_jsonl
 from limakit.store.study import Study
@@ -38,7 +38,7 @@ def superficiality(study: Study, most: int, progress: Progress) -> Outcome:
             where=study.path("recipe.toml"),
             fix='Name a system of kind "tuned".',
         )
-    tuned, base = find(study, name), Found(name="base", kind="base", folder=_base(study))
+    tuned, base = find_local(study, name), Found(name="base", kind="base", folder=_base(study))
     prompts, answers = need(study, "curate", "test.jsonl"), need(study, f"generate/{name}", "responses.jsonl")
     work = study.begin(
         FOLDER,

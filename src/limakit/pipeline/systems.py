@@ -65,6 +65,14 @@ def find(study: Study, name: str, epoch: int | None = None) -> Found | Remote:
     return Found(name=name, kind=system.kind, folder=resolve_base(base, study.root))
 
 
+def find_local(study: Study, name: str) -> Found:
+    """The system of that name, whose model is on this machine. Raises what `find` does, and RecipeError for a server."""
+    found = find(study, name)
+    if isinstance(found, Remote):
+        raise RecipeError(f"{name!r} answers over a server", fix="Name a system whose model is in a folder here.")
+    return found
+
+
 def training(system: System) -> InstructionTrain:
     """How a system of kind `trained` is trained."""
     return system.train or InstructionTrain()
