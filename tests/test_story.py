@@ -43,7 +43,7 @@ max_new_tokens = 24
 slots = 2
 """
 
-STAGES = ["curate", "train/tuned", "generate/tuned", "generate/base", "compare", "judge/metric-chrf", "report"]
+STAGES = ["curate", "train/tuned", "generate/tuned", "generate/base", "compare", "judge/metric-rouge-l", "report"]
 
 
 def command(study: Path, *more: str) -> list[str]:
@@ -90,7 +90,7 @@ def test_a_dump_goes_in_and_a_report_comes_out(finished: Path) -> None:
     for found in answers.values():
         assert [r.prompt_id for r in found] == [p.id for p in test]
     pairs = read_jsonl(finished / "compare/pairs.jsonl", Pair)
-    verdicts = read_jsonl(finished / "judge/metric-chrf/verdicts.jsonl", Verdict)
+    verdicts = read_jsonl(finished / "judge/metric-rouge-l/verdicts.jsonl", Verdict)
     assert [v.pair_id for v in verdicts] == [p.id for p in pairs]
     assert {p.a.system for p in pairs} == {"tuned", "base"}, "both sides are used"
     numbers = read_json(finished / "report/report.json")
@@ -131,7 +131,7 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(finished: Path, tmp
     recipe = study / "recipe.toml"
     recipe.write_text(recipe.read_text() + "\n[judge]\ntie_band = 50.0\n")
     states = {o["stage"]: o["state"] for o in run(study)}
-    assert states.pop("judge/metric-chrf") == states.pop("report") == "done"
+    assert states.pop("judge/metric-rouge-l") == states.pop("report") == "done"
     assert set(states.values()) == {"unchanged"}
     train = study / "curate/train.jsonl"
     train.write_bytes(b"".join(train.read_bytes().splitlines(keepends=True)[1:]))

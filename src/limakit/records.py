@@ -123,6 +123,8 @@ class Response:
     """Generated tokens, the end-of-turn token included."""
     sample: int = 0
     """Number of the sample where several are drawn per prompt."""
+    sampling: str = ""
+    """How it was drawn: temperature, nucleus, and on which tokens the repetition penalty fell."""
 
 
 @record
@@ -149,7 +151,7 @@ class Verdict:
     pair_id: str
     prompt_id: str
     judge: str
-    """`metric:chrf`, `model:…` or `person:a1`."""
+    """`metric:rouge-l`, `model:…` or `person:a1`."""
     a: str
     """System whose answer was shown first."""
     b: str

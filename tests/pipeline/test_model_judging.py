@@ -80,7 +80,7 @@ def test_verdicts_in_both_orders_and_their_bill(tmp_path: Path) -> None:
     with serve(answering(tuned_wins)) as provider:
         metric, model = judge(study(tmp_path, one(provider)), silent)
         assert provider.requests == 12
-    assert (metric.stage, model.stage) == ("judge/metric-chrf", "judge/j")
+    assert (metric.stage, model.stage) == ("judge/metric-rouge-l", "judge/j")
     verdicts = read_jsonl(tmp_path / "judge" / "j" / "verdicts.jsonl", Verdict)
     assert [verdict.winner for verdict in verdicts] == ["tuned"] * 5 + [None]
     assert {verdict.judge for verdict in verdicts} == {"model:j"}
@@ -193,7 +193,7 @@ def test_the_report_has_every_judge(tmp_path: Path) -> None:
     report(Study(tmp_path), silent)
     numbers = read_json(tmp_path / "report" / "report.json")
     wins = {row["judge"]: row["against"][0]["win"] for row in numbers["comparison"]["judges"]}
-    assert wins == {"metric:chrf": 0, "model:j": 5}
+    assert wins == {"metric:rouge-l": 0, "model:j": 5}
     stages = numbers["reproduce"]["stages"]
     assert stages["judge/j"]["counts"]["conflict_rate"] == pytest.approx(1 / 6, abs=1e-4)
     assert stages["judge/marks"]["counts"]["missing"] == 12
@@ -210,7 +210,7 @@ def test_the_report_reads_what_people_and_former_judges_left(tmp_path: Path) -> 
     report(Study(tmp_path), silent)
     page = read_json(tmp_path / "report" / "report.json")
     judges = [judge["judge"] for judge in page["comparison"]["judges"]]
-    assert judges == ["people", "person:a1", "person:b2", "model:gone", "model:j", "metric:chrf"]
+    assert judges == ["people", "person:a1", "person:b2", "model:gone", "model:j", "metric:rouge-l"]
     assert report(Study(tmp_path), silent)[0].state == "unchanged"
     write_jsonl(tmp_path / "annotate" / "b2" / "verdicts.jsonl", [replace(v, judge="person:b2") for v in verdicts[:3]])
     assert report(Study(tmp_path), silent)[0].state == "done"

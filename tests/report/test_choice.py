@@ -72,7 +72,7 @@ def test_the_figure_says_in_words_what_it_shows() -> None:
         {**row, "epoch": n, "dev_loss": 2.5 if n < 3 else None}
         for n, row in enumerate(ranked([("a", "b", "tie")] * 4), 1)
     ]
-    svg = figure(rows, 1, confidence=0.95, judge="metric:chrf")
+    svg = figure(rows, 1, confidence=0.95, judge="metric:rouge-l")
     assert "Epoch 1: 50.0%" in svg
     assert "Dev loss: 1: 2.500, 2: 2.500." in svg
-    assert svg == figure(rows, 1, confidence=0.95, judge="metric:chrf")
+    assert svg == figure(rows, 1, confidence=0.95, judge="metric:rouge-l")

@@ -21,9 +21,9 @@ def three(won: int, tied: int, lost: int) -> list[Verdict]:
 
 
 def test_people_come_first_and_together() -> None:
-    given = [*board(1, 1, 1, judge="metric:chrf"), *three(2, 1, 1), *board(3, 0, 0, judge="model:m")]
+    given = [*board(1, 1, 1, judge="metric:rouge-l"), *three(2, 1, 1), *board(3, 0, 0, judge="model:m")]
     found = panels(given)
-    assert list(found) == ["people", "person:a", "person:b", "person:c", "model:m", "metric:chrf"]
+    assert list(found) == ["people", "person:a", "person:b", "person:c", "model:m", "metric:rouge-l"]
     assert len(found["people"]) == 12
     assert "people" not in panels(board(1, 1, 1))
 

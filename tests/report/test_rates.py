@@ -95,10 +95,10 @@ def test_summary_of_two_judges_and_two_baselines() -> None:
     verdicts = [
         *board(31, 9, 20),
         *board(12, 10, 38, other="old"),
-        *board(28, 12, 17, 3, judge="metric:chrf"),
+        *board(28, 12, 17, 3, judge="metric:rouge-l"),
     ]
     found = summarise(verdicts, candidate="tuned", baselines=["old", "base"], asked=64, **FAST)
-    person, chrf = found["judges"]
+    person, metric = found["judges"]
     assert [row["baseline"] for row in person["against"]] == ["old", "base"]
     assert [row["win"] for row in person["against"]] == [12, 31]
     assert person["against"][0]["sign_test"]["holm"] == pytest.approx(2 * person["against"][0]["sign_test"]["p"])
@@ -106,15 +106,15 @@ def test_summary_of_two_judges_and_two_baselines() -> None:
     assert difference["difference"] == pytest.approx(17 / 60 - 35.5 / 60)
     assert difference["low"] < difference["difference"] < difference["high"] < 0
     assert [place["system"] for place in person["ranking"]["systems"]] == ["old", "tuned", "base"]
-    assert chrf["ranking"] is None
-    assert chrf["against"][0] | {"asked": 0} == {
+    assert metric["ranking"] is None
+    assert metric["against"][0] | {"asked": 0} == {
         "candidate": "tuned",
         "baseline": "old",
         **dict.fromkeys(("asked", "verdicts", "pairs", "win", "tie", "lose", "missing", "prompts"), 0),
     }
-    assert (chrf["missing"], chrf["against"][1]["missing"]) == (3, 3)
+    assert (metric["missing"], metric["against"][1]["missing"]) == (3, 3)
     agreed = found["agreement"]["pairs"][0]
-    assert agreed["judges"] == ["metric:chrf", "person:a1"]
+    assert agreed["judges"] == ["metric:rouge-l", "person:a1"]
     assert agreed["items"] == 57
     # 28 won by both, 9 tied by both, 17 lost by both; three times won against tie.
     assert agreed["rate"] == pytest.approx((28 + 9 + 17 + 3 / 2) / 57)
@@ -142,11 +142,11 @@ def test_summary_of_nothing() -> None:
 
 
 def test_words_say_what_the_numbers_do() -> None:
-    judge = summarise(board(31, 9, 20, 4, judge="metric:chrf"), candidate="tuned", asked=66)["judges"][0]
+    judge = summarise(board(31, 9, 20, 4, judge="metric:rouge-l"), candidate="tuned", asked=66)["judges"][0]
     row = judge["against"][0]
     text = words.headline(judge, row, 0.95).replace("\u00a0", " ")
     assert text.startswith("tuned won 31 of 60, tied 9, lost 20 against base: win rate 59 % [95 % interval 4")
-    assert text.endswith("Judged by reference metric chrF, a smoke test, not a preference.")
+    assert text.endswith("Judged by reference metric ROUGE-L, a smoke test, not a preference.")
     assert words.answer(judge, row) == "No telling tuned and base apart by the references"
     assert "do not tell" in words.reading(row)
     assert words.absent(row) == (

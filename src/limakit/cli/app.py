@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
+from limakit.cli.experiments import ablate, dialogue, superficiality
 from limakit.cli.numbers import power, stats
 from limakit.cli.show import Screen
+from limakit.cli.studio import people, studio
+from limakit.cli.voice import style
 from limakit.engine import Executor, Kind, connect
 
 app = typer.Typer(
@@ -26,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON lines for machines: res
 @app.command()
 def new(
     study: StudyPath,
-    recipe: Annotated[str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart")] = "lima",
+    recipe: Annotated[str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart|ablations")] = "lima",
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -35,7 +38,21 @@ def new(
 
     path = start.new(study, recipe)
     screen = Screen(quiet=quiet, as_json=as_json)
-    screen.result(f"Wrote {path}\nNext: read it, then `limakit run {study}`", {"recipe": str(path)})
+    verb = "ablate" if recipe == "ablations" else "run"
+    screen.result(f"Wrote {path}\nNext: read it, then `limakit {verb} {study}`", {"recipe": str(path)})
+
+
+@app.command()
+def quickstart(
+    study: Annotated[Path, typer.Argument(metavar="[STUDY]", help="Folder of the study.")] = Path("quickstart"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """The whole loop on the embedded model and sample data, in minutes."""
+    from limakit.cli import start
+
+    start.quickstart(study)
+    run(study, quiet, as_json)
 
 
 @app.command()
@@ -83,6 +100,12 @@ def judge(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None
 
 
 @app.command()
+def annotate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Turn what people said in the studio into verdicts and grades."""
+    _run(study, ["annotate"], quiet, as_json)
+
+
+@app.command()
 def report(
     study: StudyPath,
     paper: Annotated[
@@ -93,7 +116,7 @@ def report(
 ) -> None:
     """Turn the verdicts into numbers with intervals and one HTML page."""
     if not paper:
-        _run(study, ["report"], quiet, as_json)
+        _run(study, ["annotate", "report"], quiet, as_json)
         return
     from limakit.cli import start
 
@@ -104,9 +127,8 @@ def report(
 @app.command()
 def run(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Do all that is left to do, from curation to report."""
-    _run(
-        study, ["curate", "train", "choose", "generate", "compare", "judge", "report"], quiet, as_json, only_wanted=True
-    )
+    stages = ["curate", "train", "choose", "generate", "compare", "judge", "annotate", "report"]
+    _run(study, stages, quiet, as_json, only_wanted=True)
 
 
 @app.command()
@@ -146,19 +168,29 @@ def plan(
     price: Annotated[float | None, typer.Option(min=0, help="What one costs an hour, with --tflops.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Reckon memory, time and cost of training before any is spent."""
+    """Reckon memory, time and cost of training before any is spent; of a study, or of a model folder."""
     from limakit.cli import say_plan
     from limakit.plan.run import plan as reckon
+    from limakit.plan.run import plan_model
     from limakit.store.study import Study
 
-    found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
+    if (study / "config.json").is_file() and not (study / "recipe.toml").is_file():
+        found = plan_model(study, gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
+    else:
+        found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
     Screen(quiet=False, as_json=as_json).result(say_plan.text(found, gpu_memory, gpus), found.data())
     if found.best is None:
         raise typer.Exit(1)
 
 
+app.command()(ablate)
+app.command()(dialogue)
+app.command()(superficiality)
 app.command()(stats)
 app.command()(power)
+app.command()(studio)
+app.add_typer(people, name="people")
+app.command()(style)
 
 
 @app.command()
@@ -167,7 +199,7 @@ def export(
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty folder to write to.")],
     layout: Annotated[
         str,
-        typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet|model|gguf", help="What to write."),
+        typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet|csv|model|gguf", help="What to write."),
     ] = "messages",
     accept_findings: Annotated[
         bool, typer.Option("--accept-findings", help="Export data although there are passages like keys or e-mails.")

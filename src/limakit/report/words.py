@@ -18,7 +18,7 @@ def judge_name(judge: str) -> str:
     """Who judged, said so that nobody takes a metric for a person."""
     kind, _, name = judge.partition(":")
     if kind == "metric":
-        return f"reference metric {'chrF' if name == 'chrf' else name}, {SMOKE_TEST}"
+        return f"reference metric {'ROUGE-L' if name == 'rouge-l' else name}, {SMOKE_TEST}"
     return f"{kind} {name}" if name else judge
 
 
@@ -183,7 +183,7 @@ def failures(counted: Mapping[str, int]) -> str:
 
 def graded(row: Mapping[str, Any]) -> str:
     """Whose answers, to which prompts, by which judge."""
-    kind = "" if row["kind"] == "all" else f", {row['kind']} prompts"
+    kind = "" if row["kind"] == "all" else f", {row['kind']}" + ("" if "intent" in row["kind"] else " prompts")
     return f"{row['system']}{kind}, by {judge_name(row['judge'])}"
 
 
