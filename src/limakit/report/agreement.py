@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limakit.report.reliability import beyond_chance, cohen_kappa
-from limakit.report.resample import percentile_interval, resampled_rates
+from limakit.report.resample import bootstrap_interval, resampled_rates
 
 POINTS = np.array([[1, 0.5, 0], [0.5, 1, 0.5], [0, 0.5, 1]])
 """Points for (first judge, second judge), each 0 where one system won, 1 for a tie, 2 where the other won."""
@@ -46,7 +46,7 @@ def agreement(
     sums = np.bincount(cluster, weights=points)[None, :].astype(float)
     counts = np.bincount(cluster)[None, :].astype(float)
     rates = resampled_rates(sums, counts, resamples=resamples, seed=seed)[:, 0]
-    low, high = percentile_interval(rates, confidence)
+    low, high = bootstrap_interval(rates, confidence, sums.shape[1])
     share = table / table.sum()
     rate, chance = float(points.mean()), float(share.sum(1) @ POINTS @ share.sum(0))
     return Agreement(

@@ -7,7 +7,7 @@ import numpy as np
 
 from limakit.records import Verdict
 from limakit.report.rates import wilson
-from limakit.report.resample import percentile_interval, resampled_rates
+from limakit.report.resample import bootstrap_interval, resampled_rates
 from limakit.report.significance import sign_test
 
 Lengths = Mapping[str, Mapping[str, int]]
@@ -66,7 +66,7 @@ def self_preference(
     sums = np.array([np.bincount(cluster, weights=side) for side in sides], float)
     counts = np.repeat(np.bincount(cluster)[None].astype(float), 2, axis=0)
     rates = resampled_rates(sums, counts, resamples=resamples, seed=seed)
-    low, high = percentile_interval(rates[:, 0] - rates[:, 1], confidence)
+    low, high = bootstrap_interval(rates[:, 0] - rates[:, 1], confidence, sums.shape[1])
     own, others = (float(np.mean(side)) for side in sides)
     return {
         "judge": judge,
@@ -95,6 +95,6 @@ def _share(
     else:
         sums = np.bincount(cluster, weights=[float(won) for _, won in decided]).astype(float)
         rates = resampled_rates(sums[None], counts[None], resamples=resamples, seed=seed)
-        low, high = percentile_interval(rates[:, 0], confidence)
+        low, high = bootstrap_interval(rates[:, 0], confidence, len(counts))
     p = sign_test(yes, number - yes)
     return {name: yes, "decided": number, "share": yes / number, "low": low, "high": high, "p": p}

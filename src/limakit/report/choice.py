@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from limakit.records import Verdict
 from limakit.report.figures import BLUE, GREY, LOOK, ORANGE, WIDTH
-from limakit.report.resample import percentile_interval, resampled_rates
+from limakit.report.resample import bootstrap_interval, resampled_rates
 from limakit.report.svg import INK, to_svg
 
 
@@ -54,10 +54,10 @@ def rank(
         row: dict[str, Any] = {"system": name, **tally[name], "win_rate": None, "low": None, "high": None}
         row |= {"best": round(float(best[number]), 4), "behind": None}
         if counts[number].any():
-            low, high = percentile_interval(samples[:, number], confidence)
+            low, high = bootstrap_interval(samples[:, number], confidence, int((counts[number] > 0).sum()))
             row |= {"win_rate": round(float(rates[number]), 6), "low": round(low, 6), "high": round(high, 6)}
             if number != first:
-                lead = percentile_interval(samples[:, first] - samples[:, number], confidence)
+                lead = bootstrap_interval(samples[:, first] - samples[:, number], confidence, len(prompts))
                 row["behind"] = [round(end, 6) for end in lead]
         rows.append(row)
     return rows

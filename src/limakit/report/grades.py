@@ -12,7 +12,7 @@ import numpy as np
 from limakit.errors import InputError
 from limakit.records import Grade
 from limakit.report.rates import Floats, Rate, wilson
-from limakit.report.resample import percentile_interval, resampled_rates
+from limakit.report.resample import bootstrap_interval, resampled_rates
 
 SCALES: dict[str, tuple[str, ...]] = {
     "absolute": ("excellent", "pass", "fail"),
@@ -97,5 +97,5 @@ def _shares(grades: Sequence[Grade], scale: str, *, resamples: int, seed: int, c
 
 
 def _rate(sums: Floats, counts: Floats, samples: Floats, row: int, confidence: float) -> Rate:
-    low, high = percentile_interval(samples[:, row], confidence)
+    low, high = bootstrap_interval(samples[:, row], confidence, sums.shape[1])
     return Rate(float(sums[row].sum() / counts[row].sum()), low, high, "bootstrap")

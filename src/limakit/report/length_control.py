@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limakit.errors import LimakitError
-from limakit.report.resample import draws, percentile_interval
+from limakit.report.resample import bootstrap_interval, draws
 
 Floats = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def length_controlled(
         coefficients = _fit(columns_VC, scores_V, weights, fitted, mean, precision)
         rates.append(_rates(columns_VC, coefficients, weights))
     refits = np.concatenate(rates)
-    low, high = percentile_interval(refits, confidence)
+    low, high = bootstrap_interval(refits, confidence, size)
     predicted = _logistic(columns_VC[:, :-1] @ fitted[:-1])
     return LengthControlled(
         prompts=size,

@@ -10,12 +10,15 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from limakit.records import Verdict
-from limakit.report.resample import percentile_interval, resampled_rates
+from limakit.report.resample import bootstrap_interval, resampled_rates
 
 Floats = NDArray[np.float64]
+
+FEW = 10
+"""Prompts that must differ from what most say before a bootstrap can be trusted; with fewer it misses too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ def outcome(
     """Rates and intervals from verdicts that all compare `candidate` with one other system; None without any label.
 
     Shares have Wilson intervals where each prompt has one label, and bootstrap intervals over prompts otherwise; the
-    win rate has a bootstrap interval, except where all labels are alike and there is nothing to resample.
+    win rate has a bootstrap interval. Where fewer than `FEW` prompts differ from the most frequent result there is too
+    little to resample, and the interval is `clustered_wilson`.
     """
     by_prompt = scores(verdicts, candidate)
     if not by_prompt:
@@ -82,7 +86,9 @@ def outcome(
         total = float(sums[row].sum())
         if exact:
             return Rate(total / labels, *wilson(total / labels * prompts, prompts, confidence), "wilson")
-        return Rate(total / labels, *percentile_interval(samples[:, row], confidence), "bootstrap")
+        if prompts - np.unique(sums[row] / counts[row], return_counts=True)[1].max() < FEW:
+            return Rate(total / labels, *clustered_wilson(sums[row], counts[row], confidence), "wilson")
+        return Rate(total / labels, *bootstrap_interval(samples[:, row], confidence, prompts), "bootstrap")
 
     return Outcome(
         win=won,
@@ -90,7 +96,7 @@ def outcome(
         lose=lost,
         missing=len(verdicts) - labels,
         prompts=prompts,
-        win_rate=rate(0, exact=labels in (won, tied, lost)),
+        win_rate=rate(0, exact=False),
         error=clustered_error(sums[0], counts[0]),
         win_share=rate(1, alone),
         tie_share=rate(2, alone),
@@ -110,10 +116,23 @@ def clustered_error(sums_P: Floats, counts_P: Floats) -> float:
     return float(np.sqrt(prompts / (prompts - 1) * (residual @ residual)) / counts_P.sum())
 
 
-def wilson(successes: float, n: int, confidence: float) -> tuple[float, float]:
+def wilson(successes: float, n: float, confidence: float) -> tuple[float, float]:
     """Wilson's score interval (1927) of a share; it stays inside 0 to 1 and has a width even at 0 and n."""
     z = float(norm.isf((1 - confidence) / 2))
     p, scale = successes / n, 1 + z * z / n
     centre = (p + z * z / (2 * n)) / scale
     half = z / scale * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))
+
+
+def clustered_wilson(sums_P: Floats, counts_P: Floats, confidence: float) -> tuple[float, float]:
+    """Wilson's interval for sum(sums) / sum(counts), scores from 0 to 1, with the number of prompts that would give its
+    clustered standard error were every score 0 or 1 (the effective sample size of surveys, Korn and Graubard 1998), and
+    Student's quantile. Plain Wilson where all prompts are alike."""
+    prompts, value = len(sums_P), float(sums_P.sum() / counts_P.sum())
+    error = clustered_error(sums_P, counts_P)
+    if not error > 0 or not 0 < value < 1:
+        return wilson(value * prompts, prompts, confidence)
+    size = value * (1 - value) / error**2
+    level = 1 - 2 * norm.sf(t.isf((1 - confidence) / 2, prompts - 1))
+    return wilson(value * size, size, float(level))

@@ -18,7 +18,7 @@ from limakit.report.power import detectable, prompts_needed
 from limakit.report.ranking import davidson
 from limakit.report.rates import clustered_error, outcome, scores
 from limakit.report.reliability import fleiss_kappa, krippendorff_alpha
-from limakit.report.resample import draws, percentile_interval, resampled_rates
+from limakit.report.resample import bootstrap_interval, draws, resampled_rates
 
 RANKING_RESAMPLES = 1000
 RANKING_PRIOR = 0.01
@@ -141,7 +141,7 @@ def _finer(
         sums = np.bincount(cluster, weights=graded).astype(np.float64)
         counts = np.bincount(cluster).astype(np.float64)
         rates = resampled_rates(sums[None], counts[None], resamples=options["resamples"], seed=options["seed"])
-        low, high = percentile_interval(rates[:, 0], options["confidence"])
+        low, high = bootstrap_interval(rates[:, 0], options["confidence"], len(sums))
         error = clustered_error(sums, counts)
         found["preference"] = {"value": float(np.mean(graded)), "low": low, "high": high, "error": error}
     # With all scores or all differences alike there is nothing to fit, and the prior's certainty would be false.
@@ -176,7 +176,7 @@ def _differences(
         shared = (counts[one] > 0) & (counts[two] > 0)
         if contests[one][0] != contests[two][0] or not shared.any():
             continue
-        low, high = percentile_interval(rates[:, one] - rates[:, two], options["confidence"])
+        low, high = bootstrap_interval(rates[:, one] - rates[:, two], options["confidence"], int(shared.sum()))
         totals = sums.sum(1) / np.maximum(1, counts.sum(1))
         first, second = (sums[side, shared] / counts[side, shared] for side in (one, two))
         rows.append(
@@ -216,7 +216,7 @@ def _ranking(verdicts: Sequence[Verdict], *, seed: int, confidence: float) -> di
     fitted = davidson(indices, all_counts, systems=len(systems), prior=RANKING_PRIOR)
     places = []
     for number in np.argsort(-fitted[0, :-1], kind="stable"):
-        low, high = percentile_interval(fitted[1:, number], confidence)
+        low, high = bootstrap_interval(fitted[1:, number], confidence, len(prompts))
         places.append({"system": systems[number], "log_worth": fitted[0, number], "low": low, "high": high})
     return {"systems": places, "nu": np.exp(fitted[0, -1])}
 

@@ -84,9 +84,9 @@ def limits(row: Mapping[str, Any]) -> str:
         return f"Against {row['baseline']} there is no win and no loss to reckon with."
     return (
         f"Against {row['baseline']}, {row['prompts']:,} prompts cannot tell less than "
-        f"{100 * row['detectable']:.0f} points apart: with {percent(row['tie_share']['value'])} ties they find a win rate that is "
-        f"{100 * row['detectable']:.1f} points or more from 50 % in four of five studies, and miss smaller ones more "
-        f"often. To find 5 points takes {row['prompts_for_5_points']:,} prompts."
+        f"{100 * row['detectable']:.0f} points apart: with {percent(row['tie_share']['value'])} ties they "
+        f"find a win rate that is {100 * row['detectable']:.1f} points or more from 50 % in four of five studies, and "
+        f"miss smaller ones more often. To find 5 points takes {row['prompts_for_5_points']:,} prompts."
     )
 
 
