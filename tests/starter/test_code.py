@@ -38,7 +38,9 @@ def test_every_block_of_python_compiles() -> None:
 @pytest.mark.parametrize("name", ["authored-004", "test-003", "test-111"])
 def test_programs_print_what_their_comments_say(name: str) -> None:
     [code] = [code for found, code in blocks("python") if found == name]
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     said = [line.partition("# ")[2] for line in code.splitlines() if line.startswith(("#", "print(")) and "# " in line]
     assert printed.split("\n")[:-1] == said
 
@@ -74,7 +76,11 @@ def test_bare_data_parses() -> None:
     assert json.loads(answers["authored-073"])["2"] == "mixed"
     assert json.loads(answers["ood-001"])[4] == {"name": "basil", "qty": 1, "unit": None}
     [(_, people)] = blocks("csv")
-    assert [row["start_date"] for row in csv.DictReader(people.splitlines())] == ["2024-06-03", "2023-01-15", "2022-12-01"]
+    assert [row["start_date"] for row in csv.DictReader(people.splitlines())] == [
+        "2024-06-03",
+        "2023-01-15",
+        "2022-12-01",
+    ]
 
 
 def test_formats_are_kept() -> None:

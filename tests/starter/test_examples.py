@@ -39,7 +39,9 @@ def test_topics_shapes_and_harmful_requests_are_as_many_as_promised() -> None:
     assert sum(row["harmful"] == "yes" for row in index) == 13
     card = (STARTER / "authored/README.md").read_text(encoding="utf-8")
     named = dict(re.findall(r"\| ([A-Za-z][\w ,-]+?) \| (\d+)(?= \|)", card))
-    assert {**topics, **shapes} == {name: int(number) for name, number in named.items() if name not in ("prompt", "response")}
+    assert {**topics, **shapes} == {
+        name: int(number) for name, number in named.items() if name not in ("prompt", "response")
+    }
 
 
 def test_harmful_requests_are_declined_with_a_way_out() -> None:

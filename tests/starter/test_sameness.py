@@ -1,6 +1,9 @@
 """Nothing is said twice: within the starter data, between its splits, and against public text that nobody here wrote."""
 
+import html
+import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,23 +13,51 @@ import pytest
 
 from limakit.curate.minhash import near_duplicates, signatures
 from limakit.curate.words import hashed, shingles
-from tests.starter.texts import STARTER, of, texts
+from tests.starter.texts import STARTER, of, table, texts
 
 RUN = 13
 """Words in a row; twelve may be shared."""
 TRAINED_ON = ("train", "dialogue")
 REAL = Path(os.environ.get("LIMAKIT_REAL_DATA", "absent"))
-SMALL = ("instructions", "prompts", "natural_instructions", "wikihow", "reddit", "judgments")
+SMALL = ("instructions", "prompts", "natural_instructions")
 """Folders of public data that are read in seconds."""
+POST = re.compile(r' (?:Title|Body|Text)="([^"]*)"')
+TAG = re.compile(r"<[^>]*>")
 
 
 def everything() -> list[tuple[str, str]]:
-    """All text of the starter data, each file or line with its name; in Markdown, XML and HTML as it is."""
+    """All prose of the starter data, each with its name."""
     found = [(text.id, part) for text in texts() for part in (text.prompt, text.answer) if part]
-    for folder, endings in (("tasks", "json"), ("howto", "csv"), ("howto", "html"), ("stories", "ndjson"), ("dump", "xml")):
-        for path in sorted((STARTER / folder).rglob(f"*.{endings}")):
-            found += [(f"{path.name}:{n}", line) for n, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1)]
+    for path in sorted((STARTER / "tasks").glob("*.json")):
+        task = json.loads(path.read_text(encoding="utf-8"))
+        found += [
+            (path.name, text) for text in strings([task["Definition"], task["Instances"], task["Positive Examples"]])
+        ]
+    for path in sorted((STARTER / "stories").glob("*.ndjson")):
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        found += [(path.name, row[key]) for row in rows for key in ("title", "selftext", "body") if row.get(key)]
+    found += [("howto.csv", row["paragraph"]) for row in table("howto/howto.csv")]
+    found += [
+        (path.name, plain(path.read_text(encoding="utf-8"))) for path in sorted((STARTER / "howto").rglob("*.html"))
+    ]
+    for path in sorted((STARTER / "dump").rglob("*.xml")):
+        for row in path.read_text("utf-8-sig").splitlines():
+            found += [(path.parent.name, plain(html.unescape(text))) for text in POST.findall(row)]
     return found
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every text in a JSON value, but for names and marks of a word or two."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from strings(part)
+
+
+def plain(text: str) -> str:
+    """HTML without its tags."""
+    return html.unescape(TAG.sub(" ", text))
 
 
 @pytest.mark.parametrize("side", ["prompt", "answer"])
@@ -42,7 +73,9 @@ def test_nothing_to_train_on_shares_a_run_of_words_with_what_it_is_tested_on() -
         for text in of(split):
             for run in runs(f"{text.prompt}\n{text.answer}"):
                 seen[run] = text.id
-    shared = [(t.id, seen[run]) for s in TRAINED_ON for t in of(s) for run in runs(f"{t.prompt}\n{t.answer}") if run in seen]
+    shared = [
+        (t.id, seen[run]) for s in TRAINED_ON for t in of(s) for run in runs(f"{t.prompt}\n{t.answer}") if run in seen
+    ]
     assert shared == []
 
 
@@ -74,10 +107,10 @@ def public(*, whole: bool) -> Iterator[tuple[str, str]]:
         folder = path.relative_to(REAL).parts[0]
         if not path.is_file() or path.suffix not in (".json", ".jsonl", ".csv", ".xml", ".html", ".zst", ".txt"):
             continue
-        if not whole and (folder not in SMALL or path.stat().st_size > 4_000_000):
+        if not whole and folder not in SMALL:
             continue
         opened = zstandard.open(path, "rt", encoding="utf-8") if path.suffix == ".zst" else path.open(errors="replace")
         with opened as file:
             # Escapes of JSON would glue a word to the letter of "\n".
             while block := file.read(4_000_000):
-                yield path.name, block.replace("\\n", " ").replace('\\"', '"')
+                yield path.name, plain(html.unescape(block.replace("\\n", " ").replace("\\r", " ")))
