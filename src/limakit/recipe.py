@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from limakit.errors import RecipeError
+from limakit.recipe_annotate import Annotate
 from limakit.recipe_curate import Curate
 from limakit.recipe_judges import ModelJudge
 from limakit.recipe_sources import KINDS, Count, Section, Source
@@ -192,6 +193,7 @@ class Recipe(Section):
     compare: Compare = Compare()
     judge: Judge = Judge()
     judges: list[ModelJudge] = []
+    annotate: Annotate = Annotate()
     report: Report = Report()
 
     @model_validator(mode="after")

@@ -59,10 +59,12 @@ class Curate(Section):
         "wikihow": 200,
         "writing_prompts": 150,
         "natural_instructions": 50,
+        "dialogues": 20,
         "ask_reddit": 70,
     }
     """Examples to take from each group, training, dev and test together when the latter are held out; `ask_reddit`
-    counts test prompts. Groups of authored examples and conversations that are not named are taken whole."""
+    counts test prompts, `dialogues` those made of comments where a source asks for them. Groups of authored examples
+    and conversations that are not named are taken whole."""
     even_groups: list[str] = ["wikihow"]
     """Groups that are sampled evenly: a site (for wikiHow, a category) with equal probability, then one of its
     candidates, whatever temperature and score."""

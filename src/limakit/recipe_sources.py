@@ -22,7 +22,12 @@ class StackExchange(Section):
     """A file, or a folder searched for dumps; relative to the recipe. `embedded` is the sample community,
     `embedded/tinker.example` one of its sites."""
     group: str | None = None
-    """Stratum of every site found here; by default `stem` or `other` from the table of known sites."""
+    """Stratum of every site found here; by default that in the table of known sites (docs/sources.md)."""
+    groups: dict[str, str] = {}
+    """Strata of single sites, before `group` and the table: `{ coffee = "stem", pets = "dropped" }`."""
+    dialogues: bool = False
+    """Make dialogues too, of answers whose author and asker went on talking in the comments beneath (Comments.xml
+    beside Posts.xml, or in the archive): stratum `dialogues`."""
 
 
 class WikiHow(Section):

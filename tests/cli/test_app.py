@@ -1,6 +1,7 @@
 """The front door: help, new, doctor, and one clear line for every mistake."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -36,6 +37,7 @@ def test_help_imports_neither_torch_nor_anything_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
     verbs = (
         "new",
+        "quickstart",
         "curate",
         "train",
         "choose",
@@ -70,6 +72,24 @@ def test_new_writes_a_recipe_and_never_overwrites_one(tmp_path: Path) -> None:
     assert "there is a study here already" in fails("new", study)
     assert (study / "recipe.toml").read_bytes() == before
     assert "Choose one of: lima, quickstart" in fails("new", tmp_path / "other", "--recipe", "lama")
+
+
+def test_quickstart_starts_a_study_and_goes_on_with_the_one_that_is_there(tmp_path: Path) -> None:
+    from limakit.cli.start import quickstart
+
+    quickstart(tmp_path / "quickstart")
+    recipe = tmp_path / "quickstart" / "recipe.toml"
+    assert "embedded" in recipe.read_text()
+    recipe.write_text("[train]\nepoch = 1\n")
+    assert "nearest known name is 'epochs'" in fails("quickstart", tmp_path / "quickstart")
+
+
+def test_every_command_of_the_makefile_is_one(tmp_path: Path) -> None:
+    makefile = (Path(__file__).resolve().parents[2] / "Makefile").read_text()
+    called = re.findall(r"\$\(BIN\)/limakit (\w+)", makefile)
+    assert called
+    for verb in called:
+        assert limakit(verb, "--help").returncode == 0, verb
 
 
 def test_new_for_machines(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_everything_for_machines_and_the_same_bytes_again(votes: Path) -> None:
     words = ("stats", votes, "--json", "--candidate", "tuned", "--resamples", 300)
     done = limakit(*words)
     found = json.loads(done.stdout)
-    model, person = found["judges"]
+    person, model = found["judges"]
     assert (model["judge"], person["judge"]) == ("model:tuned", "person:p1")
     assert person["against"][0]["win"] == 30
     assert model["self"]["difference"] == pytest.approx(model["self"]["own"] - model["self"]["others"])
@@ -66,13 +66,13 @@ def values(*files: Path, **options: Any) -> dict[str, Any]:
 
 def test_options_reach_the_numbers(votes: Path) -> None:
     def interval(**options: Any) -> float:
-        rate = values(votes, candidate="tuned", **options)["judges"][1]["against"][0]["win_rate"]
+        rate = values(votes, candidate="tuned", **options)["judges"][0]["against"][0]["win_rate"]
         return rate["high"] - rate["low"]
 
     usual = interval()
     assert interval(confidence=0.8) < usual
     assert interval(look="1/3") > interval(look="1/3", shape="pocock") > usual
-    assert values(votes, authors=["person:p1=base"])["judges"][1]["self"]["system"] == "base"
+    assert values(votes, authors=["person:p1=base"])["judges"][0]["self"]["system"] == "base"
     assert len(values(votes, candidate="tuned", baselines=["base"])["judges"][0]["against"]) == 1
 
 

@@ -12,6 +12,7 @@ from limakit.curate.select import Splits
 from limakit.curate.topics import topic_map
 from limakit.curate.write import write_topics
 from limakit.records import Example, Prompt, Turn
+from limakit.store.files import read_json
 from tests.curate.test_diversity import TOPICS
 
 
@@ -62,9 +63,10 @@ def test_the_card_says_what_was_counted() -> None:
 
 def test_the_map_is_the_same_each_time_and_names_what_is_there(tmp_path: Path) -> None:
     splits = made()
-    drawing = topic_map(splits)
-    assert drawing == topic_map(splits)
-    assert drawing
+    found = topic_map(splits)
+    assert found == topic_map(splits)
+    assert found
+    drawing = found.svg
     root = ElementTree.fromstring(drawing.encode())
     texts = ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"train, other (20)", "train, stem (20)", "dev (5)", "test (7)"} <= set(texts)
@@ -74,6 +76,21 @@ def test_the_map_is_the_same_each_time_and_names_what_is_there(tmp_path: Path) -
     assert not re.search(r"20\d\d-\d\d-\d\dT|<script|matplotlib v", drawing)
     write_topics(tmp_path, splits, (), ())
     assert (tmp_path / "topics.svg").read_text() == drawing
+    told = read_json(tmp_path / "topics.json")
+    assert [point["id"] for point in told["points"]] == [item.id for kind in _in_order(splits) for item in kind]
+    assert {point["kind"] for point in told["points"]} == {"train", "dev", "test"}
+    assert {point["region"] for point in told["points"]} == set(range(len(told["regions"])))
+    assert [region["words"] for region in told["regions"] if region["words"]] == sorted(
+        (text for text in texts if ", " in text and "(" not in text), key=[r["words"] for r in told["regions"]].index
+    )
+
+
+def _in_order(splits: Splits):
+    """Examples by group, dev, test."""
+    for group in ("other", "stem"):
+        yield [example for example in splits.train if example.group == group]
+    yield splits.dev
+    yield splits.test
 
 
 def test_too_little_for_a_map_is_no_map(tmp_path: Path) -> None:
@@ -84,14 +101,15 @@ def test_too_little_for_a_map_is_no_map(tmp_path: Path) -> None:
 def test_hostile_and_foreign_words_do_no_harm() -> None:
     texts = ["</svg><script>x</script> $\\frac{1}$", "東京 は \u202e \x00 \ud7ff", "", "мороз мороз снег"] * 6
     splits = Splits(train=tuple(example(n, t, t) for n, t in enumerate(texts)), dev=(), test=())
-    drawing = topic_map(splits)
-    assert drawing
+    found = topic_map(splits)
+    assert found
+    drawing = found.svg
     ElementTree.fromstring(drawing.encode())
     assert "<script" not in drawing
 
 
 def test_a_large_split_is_thinned_evenly(monkeypatch) -> None:
     monkeypatch.setattr(topics, "MOST", 8)
-    drawing = topic_map(made())
-    assert drawing
-    assert "train, stem (7)" in drawing
+    found = topic_map(made())
+    assert found
+    assert "train, stem (7)" in found.svg

@@ -1,5 +1,7 @@
 """Export: every layout, the card, and what stays at home."""
 
+import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,5 +110,34 @@ def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
         export(made, tmp_path / "out", "messages", accept_findings=False)
     with pytest.raises(StudyError, match="not an empty folder"):
         export(made, tmp_path / "s", "messages", accept_findings=False)
-    with pytest.raises(StudyError, match="Choose one of: messages, sharegpt, alpaca, parquet"):
-        export(made, tmp_path / "out", "csv", accept_findings=False)
+    with pytest.raises(StudyError, match="Choose one of: messages, sharegpt, alpaca, parquet, csv"):
+        export(made, tmp_path / "out", "xlsx", accept_findings=False)
+
+
+def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path) -> None:
+    evil = ['=HYPERLINK("http://x.org";"a")', "+1+2", "-2+3", "@SUM(A1)", "\t=1", " =2", "＝1", '",=1\n', "- a list"]
+    rows = [
+        {
+            "id": str(n),
+            "messages": [{**ASK, "content": text}, {**SAY, "content": text}],
+            "licence": "CC0",
+            "author": text,
+        }
+        for n, text in enumerate(evil)
+    ]
+    made = study(tmp_path / "s", rows, "[curate]\nnear_duplicates = 0.0\n")
+    export(made, tmp_path / "out", "csv", accept_findings=False)
+    with open(tmp_path / "out" / "train.csv", encoding="utf-8-sig", newline="") as file:
+        cells = list(csv.DictReader(file))
+    assert len(cells) == len(evil)
+    for cell in (text for row in cells for text in row.values()):
+        assert not re.match(r"\s*[=+\-@＝＋－＠]", cell), cell
+    assert {row["prompt"].removeprefix("'") for row in cells} == {text.strip() for text in evil}
+
+
+def test_a_dialogue_in_a_csv_names_its_speakers(tmp_path: Path) -> None:
+    made = study(tmp_path / "s", ROWS[1:2])
+    export(made, tmp_path / "out", "csv", accept_findings=False)
+    with open(tmp_path / "out" / "train.csv", encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["prompt"], row["response"]) == ("Why?", "Because.\n\nUser: And?\n\nAssistant: Two.")

@@ -68,7 +68,13 @@ def test_nothing_of_theirs_is_left_and_nothing_comes_back(tmp_path: Path) -> Non
     assert "kitchen.example/users/5" in texts(tmp_path)
     done = forget(made, "zoe quill", models=False, progress=silent)
     assert done["gone"] == {"train": 2, "test": 1}
-    assert done["removed"] == ["report", "compare", "generate/tuned", "judge/metric-rouge-l", "train/tuned/preflight.txt"]
+    assert done["removed"] == [
+        "report",
+        "compare",
+        "generate/tuned",
+        "judge/metric-rouge-l",
+        "train/tuned/preflight.txt",
+    ]
     assert done["checkpoints_kept"] == ["train/tuned"]
     left = texts(tmp_path)
     for trace in ("Zoe", "zoe  quill", "kitchen.example/users/5", "Case 7", "Case 1."):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,16 +175,21 @@ def test_the_key_is_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert read_json(tmp_path / "judge" / "j" / "manifest.json")["counts"]["calls"] == 12
 
 
+def bare_stages(folder: Path) -> None:
+    """What the report needs of curation and training, with nothing in it."""
+    names = ("rows", "questions", "answers", "others", "kept", "rejected", "quarantined")
+    funnel = {"total": {**dict.fromkeys(names, 0), "steps": []}, "sites": {}, "quarantine": []}
+    files.publish_json(folder / "curate" / "funnel.json", funnel)
+    for name in ("curate/train.jsonl", "train/tuned/metrics.jsonl"):
+        write_jsonl(folder / name, [])
+    for name in ("run", "manifest"):
+        files.publish_json(folder / "train" / "tuned" / f"{name}.json", {})
+
+
 def test_the_report_has_every_judge(tmp_path: Path) -> None:
     with serve(answering(tuned_wins)) as provider:
         judge(study(tmp_path, one(provider), one(provider, "likert", "marks")), silent)
-    names = ("rows", "questions", "answers", "others", "kept", "rejected", "quarantined")
-    funnel = {"total": {**dict.fromkeys(names, 0), "steps": []}, "sites": {}, "quarantine": []}
-    files.publish_json(tmp_path / "curate" / "funnel.json", funnel)
-    for name in ("curate/train.jsonl", "train/tuned/metrics.jsonl"):
-        write_jsonl(tmp_path / name, [])
-    for name in ("run", "manifest"):
-        files.publish_json(tmp_path / "train" / "tuned" / f"{name}.json", {})
+    bare_stages(tmp_path)
     report(Study(tmp_path), silent)
     numbers = read_json(tmp_path / "report" / "report.json")
     wins = {row["judge"]: row["against"][0]["win"] for row in numbers["comparison"]["judges"]}
@@ -192,3 +198,22 @@ def test_the_report_has_every_judge(tmp_path: Path) -> None:
     assert stages["judge/j"]["counts"]["conflict_rate"] == pytest.approx(1 / 6, abs=1e-4)
     assert stages["judge/marks"]["counts"]["missing"] == 12
     assert "model j" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_the_report_reads_what_people_and_former_judges_left(tmp_path: Path) -> None:
+    with serve(answering(tuned_wins)) as provider:
+        judge(study(tmp_path, one(provider)), silent)
+    bare_stages(tmp_path)
+    verdicts = read_jsonl(tmp_path / "judge" / "j" / "verdicts.jsonl", Verdict)
+    for place, name in (("annotate/people", "person:a1"), ("annotate/b2", "person:b2"), ("judge/gone", "model:gone")):
+        write_jsonl(tmp_path / place / "verdicts.jsonl", [replace(v, judge=name) for v in verdicts])
+    report(Study(tmp_path), silent)
+    page = read_json(tmp_path / "report" / "report.json")
+    judges = [judge["judge"] for judge in page["comparison"]["judges"]]
+    assert judges == ["people", "person:a1", "person:b2", "model:gone", "model:j", "metric:rouge-l"]
+    assert report(Study(tmp_path), silent)[0].state == "unchanged"
+    write_jsonl(tmp_path / "annotate" / "b2" / "verdicts.jsonl", [replace(v, judge="person:b2") for v in verdicts[:3]])
+    assert report(Study(tmp_path), silent)[0].state == "done"
+    write_jsonl(tmp_path / "annotate" / "b2" / "verdicts.jsonl", [replace(v, judge="person:a1") for v in verdicts[:3]])
+    with pytest.raises(InputError, match="'person:a1' has two verdicts on pair"):
+        report(Study(tmp_path), silent)

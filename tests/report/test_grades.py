@@ -82,7 +82,7 @@ def test_the_page_shows_them(evil: str) -> None:
     assert '<section id="grades"' in report.html
     assert "no grade" in report.html
     assert "1 of 51" in report.html
-    assert "<script" not in report.html.lower()
+    assert report.html.lower().count("<script") == 1
     assert json.loads(json.dumps(report.numbers, allow_nan=False)) == report.numbers
     assert "grades" not in build(study(4)).figures
     assert '<section id="grades"' not in build(study(4)).html

@@ -98,7 +98,7 @@ def test_summary_of_two_judges_and_two_baselines() -> None:
         *board(28, 12, 17, 3, judge="metric:rouge-l"),
     ]
     found = summarise(verdicts, candidate="tuned", baselines=["old", "base"], asked=64, **FAST)
-    metric, person = found["judges"]
+    person, metric = found["judges"]
     assert [row["baseline"] for row in person["against"]] == ["old", "base"]
     assert [row["win"] for row in person["against"]] == [12, 31]
     assert person["against"][0]["sign_test"]["holm"] == pytest.approx(2 * person["against"][0]["sign_test"]["p"])
@@ -110,7 +110,7 @@ def test_summary_of_two_judges_and_two_baselines() -> None:
     assert metric["against"][0] | {"asked": 0} == {
         "candidate": "tuned",
         "baseline": "old",
-        **dict.fromkeys(("asked", "verdicts", "win", "tie", "lose", "missing", "prompts"), 0),
+        **dict.fromkeys(("asked", "verdicts", "pairs", "win", "tie", "lose", "missing", "prompts"), 0),
     }
     assert (metric["missing"], metric["against"][1]["missing"]) == (3, 3)
     agreed = found["agreement"]["pairs"][0]
@@ -146,12 +146,14 @@ def test_words_say_what_the_numbers_do() -> None:
     row = judge["against"][0]
     text = words.headline(judge, row, 0.95).replace("\u00a0", " ")
     assert text.startswith("tuned won 31 of 60, tied 9, lost 20 against base: win rate 59 % [95 % interval 4")
-    assert text.endswith("judge = reference metric ROUGE-L, a smoke test, not a preference.")
+    assert text.endswith("Judged by reference metric ROUGE-L, a smoke test, not a preference.")
+    assert words.answer(judge, row) == "No telling tuned and base apart by the references"
     assert "do not tell" in words.reading(row)
     assert words.absent(row) == (
         "Of 66 pairs asked for, 4 got no usable verdict and 2 had no pair of answers to judge; that is in no rate."
     )
-    assert "60 prompts with 15\u00a0% ties find a win rate that is 16.7 points" in words.limits(row)
+    assert "60 prompts cannot tell less than 17 points apart: with 15\u00a0% ties" in words.limits(row)
+    assert "a win rate that is 16.7 points or more" in words.limits(row)
     assert words.judge_name("model:gpt-x") == "model gpt-x"
     whole = summarise(board(50, 2, 3), candidate="tuned", asked=55)["judges"][0]["against"][0]
     assert words.absent(whole) == "Every one of the 55 pairs has a verdict."

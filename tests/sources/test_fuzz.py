@@ -1,6 +1,11 @@
-"""Mutated files of every format: nothing but clean errors, and every row accounted for."""
+"""Mutated files of every format: nothing but clean errors, every row accounted for, nothing written elsewhere.
 
+LIMAKIT_FUZZ=2000 runs two thousand mutated files of each format; the default is sixteen of each.
+"""
+
+import os
 import random
+import resource
 from pathlib import Path
 
 import orjson
@@ -14,13 +19,15 @@ from limakit.errors import LimakitError
 from limakit.pipeline import sourcing
 from limakit.pipeline.curating import curate
 from limakit.store import files
+from limakit.store import study as study_files
 from limakit.store.study import Study
 from tests.sources.test_conversations import ROWS
 from tests.sources.test_natural_instructions import FINAL
 from tests.sources.test_reddit import reply, submission
 from tests.sources.test_wikihow import PAGE, TABLE
 
-MUTANTS = 16
+MUTANTS = max(16, int(os.environ.get("LIMAKIT_FUZZ", "0")))
+MOST_MB = 512
 LINES = b"".join(orjson.dumps(row) + b"\n" for row in ROWS["messages"] * 3)
 POSTS = b"".join(orjson.dumps(row) + b"\n" for row in (submission(), reply(), submission("q", subreddit="AskReddit")))
 SEEDS: dict[str, tuple[str, bytes]] = {
@@ -75,6 +82,8 @@ def mutated(data: bytes, draw: random.Random) -> bytes:
 @pytest.mark.parametrize("name", SEEDS)
 def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files.os, "fsync", lambda handle: None)
+    for name_of_constant, value in (("versions", study_files.versions()), ("code_digest", "the same")):
+        monkeypatch.setattr(study_files, name_of_constant, lambda *_, value=value: value)
     kind, data = SEEDS[name]
     if not data:
         sink = pa.BufferOutputStream()
@@ -82,6 +91,7 @@ def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatc
         data = sink.getvalue().to_pybytes()
     files.publish_text(tmp_path / "recipe.toml", f'[[sources]]\nkind = "{kind}"\npath = "in/{name}"\n')
     read = 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(MUTANTS):
         files.publish(tmp_path / "in" / name, mutated(data, random.Random(f"{name}/{number}")))
         study = Study(tmp_path)
@@ -95,4 +105,5 @@ def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatc
         train = files.read_jsonl(tmp_path / "curate" / "train.jsonl", dict)
         assert all(turn["content"].strip() for example in train for turn in example["messages"])
     assert read or name.endswith((".parquet", ".zst", ".json"))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < MOST_MB * 1024
     assert {path.name for path in tmp_path.iterdir()} <= {"in", "recipe.toml", "curate", ".work", ".lock", ".cache"}

@@ -3,7 +3,7 @@
 import pytest
 
 from limakit.sources.stackexchange.names import host_of, licence_of, site_of
-from limakit.sources.stackexchange.sites import OTHER, STEM, group_of, is_known
+from limakit.sources.stackexchange.sites import DROPPED, OTHER, STEM, group_of, is_known
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from limakit.sources.stackexchange.sites import OTHER, STEM, group_of, is_known
         ("stackoverflow.com-Posts.7z", "stackoverflow", "stackoverflow.com", "stem"),
         ("meta.stackoverflow.com.7z", "stackoverflow.meta", "meta.stackoverflow.com", "meta"),
         ("meta.stackexchange.com", "meta", "meta.stackexchange.com", "meta"),
-        ("es.stackoverflow.com", "es.stackoverflow", "es.stackoverflow.com", "stem"),
+        ("es.stackoverflow.com", "es.stackoverflow", "es.stackoverflow.com", "dropped"),
         ("es.meta.stackoverflow.com", "es.stackoverflow.meta", "es.meta.stackoverflow.com", "meta"),
         ("mathoverflow.net", "mathoverflow", "mathoverflow.net", "stem"),
         ("math", "math", "math.stackexchange.com", "stem"),
@@ -34,8 +34,9 @@ def test_a_folder_or_archive_names_its_site(name: str, site: str, host: str | No
 
 
 def test_strata_do_not_overlap_and_cover_the_network() -> None:
-    assert not STEM & OTHER
+    assert len(STEM | OTHER | DROPPED) == len(STEM) + len(OTHER) + len(DROPPED)
     assert len(STEM | OTHER) > 175
+    assert len(DROPPED) == 5
 
 
 @pytest.mark.parametrize(

@@ -176,3 +176,6 @@ def test_a_folder_of_sites_and_the_group_of_a_recipe(tmp_path: Path) -> None:
         ("math", "stem", "math/Posts.xml"),
     ]
     assert {d.group for d in find_dumps(tmp_path, "mine")} == {"mine"}
+    assert [d.group for d in find_dumps(tmp_path, "mine", {"math": "other"})] == ["mine", "other"]
+    with pytest.raises(InputError, match=r"no dump of the site 'cofee', which groups names\. Nearest: coffee"):
+        find_dumps(tmp_path, None, {"cofee": "stem"})

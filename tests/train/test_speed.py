@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from limakit.recipe import Train
+from limakit.store import files
 from limakit.train import dropout, loss, speed
 from limakit.train.batches import microbatches
 from tests.conftest import build_model
@@ -86,3 +87,22 @@ def test_a_run_with_it_learns_the_same(tmp_path: Path, change: dict[str, Any], m
     for a, b in zip(rows(tmp_path / "plain"), rows(tmp_path / "other"), strict=True):
         assert a["loss"] == pytest.approx(b["loss"], abs=1e-5)
     assert compiled == [{"dynamic": True}] * (2 * ("compile" in change))
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_slow_precision_is_told_before_training_and_kept(
+    tiny_model: Path, tmp_path: Path, slow: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(speed, "bf16_slowdown", lambda device: 48.6 if slow else 0.6)
+    settings = SETTINGS.model_copy(update={"precision": "bf16", "epochs": 1})
+    run(tiny_model, tmp_path / "run", settings)
+    said = [record.getMessage() for record in caplog.records if record.name == "limakit"]
+    assert len(said) == slow
+    assert not slow or ("49 times slower" in said[0] and "train.precision = 'fp32'" in said[0])
+    assert files.read_json(tmp_path / "run/epoch-01/config.json")["dtype"] == "bfloat16"
+
+
+def test_fp32_is_never_slow_and_bf16_is_measured():
+    assert speed.advice(Train(), torch.device("cpu")) is None
+    assert speed.bf16_slowdown(torch.device("cpu")) > 0
+    assert speed.bf16_slowdown(torch.device("cuda")) == 1

@@ -7,6 +7,8 @@ import typer
 
 from limakit.cli.numbers import power, stats
 from limakit.cli.show import Screen
+from limakit.cli.studio import people, studio
+from limakit.cli.voice import style
 from limakit.engine import Executor, Kind, connect
 
 app = typer.Typer(
@@ -36,6 +38,19 @@ def new(
     path = start.new(study, recipe)
     screen = Screen(quiet=quiet, as_json=as_json)
     screen.result(f"Wrote {path}\nNext: read it, then `limakit run {study}`", {"recipe": str(path)})
+
+
+@app.command()
+def quickstart(
+    study: Annotated[Path, typer.Argument(metavar="[STUDY]", help="Folder of the study.")] = Path("quickstart"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """The whole loop on the embedded model and sample data, in minutes."""
+    from limakit.cli import start
+
+    start.quickstart(study)
+    run(study, quiet, as_json)
 
 
 @app.command()
@@ -83,6 +98,12 @@ def judge(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None
 
 
 @app.command()
+def annotate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Turn what people said in the studio into verdicts and grades."""
+    _run(study, ["annotate"], quiet, as_json)
+
+
+@app.command()
 def report(
     study: StudyPath,
     paper: Annotated[
@@ -93,7 +114,7 @@ def report(
 ) -> None:
     """Turn the verdicts into numbers with intervals and one HTML page."""
     if not paper:
-        _run(study, ["report"], quiet, as_json)
+        _run(study, ["annotate", "report"], quiet, as_json)
         return
     from limakit.cli import start
 
@@ -104,9 +125,8 @@ def report(
 @app.command()
 def run(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Do all that is left to do, from curation to report."""
-    _run(
-        study, ["curate", "train", "choose", "generate", "compare", "judge", "report"], quiet, as_json, only_wanted=True
-    )
+    stages = ["curate", "train", "choose", "generate", "compare", "judge", "annotate", "report"]
+    _run(study, stages, quiet, as_json, only_wanted=True)
 
 
 @app.command()
@@ -159,6 +179,9 @@ def plan(
 
 app.command()(stats)
 app.command()(power)
+app.command()(studio)
+app.add_typer(people, name="people")
+app.command()(style)
 
 
 @app.command()
@@ -167,7 +190,7 @@ def export(
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty folder to write to.")],
     layout: Annotated[
         str,
-        typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet|model|gguf", help="What to write."),
+        typer.Option("--format", metavar="messages|alpaca|sharegpt|parquet|csv|model|gguf", help="What to write."),
     ] = "messages",
     accept_findings: Annotated[
         bool, typer.Option("--accept-findings", help="Export data although there are passages like keys or e-mails.")

@@ -19,6 +19,7 @@ def line(outcome: Outcome) -> str:
         "generate": _generate,
         "compare": _compare,
         "judge": _judge,
+        "annotate": _annotate,
         "report": lambda counts: "written",
     }[name](outcome.counts)
     mark = "·" if outcome.state == "unchanged" else "✓"
@@ -63,7 +64,8 @@ def next_step(study: Path, stage: str) -> str:
         "choose": f'look at {study}/choose/choice.svg; set generate.checkpoint to "chosen", or to a number to overrule '
         f"it, then `limakit generate {study}`",
         "generate": f"`limakit judge {study}`",
-        "judge": f"`limakit report {study}`",
+        "judge": f"`limakit report {study}`, or ask people too: `limakit studio {study}`",
+        "annotate": f"`limakit report {study}` for the numbers, `limakit studio {study}` to ask people",
         "report": f"open {(study / 'report' / 'index.html').resolve()}\n"
         f"      then change {study}/recipe.toml (your own dumps, your own base model) and `limakit run {study}`",
     }[stage]
@@ -84,14 +86,29 @@ def exported_model_data(done: Exported) -> dict[str, Any]:
 
 
 def _curate(counts: Mapping[str, Any]) -> str:
+    people = f"; {counts['decisions']:,} decisions of people followed" if counts.get("decisions") else ""
+    if counts.get("decisions_unmet"):
+        people += f"; {counts['decisions_unmet']:,} decisions on candidates that are no longer there"
     return (
         f"{counts['answers']:,} answers read, {counts['rejected']:,} rejected, {counts['quarantined']:,} rows "
-        f"quarantined; {counts['train']:,} train, {counts['dev']:,} dev, {counts['test']:,} test"
+        f"quarantined; {counts['train']:,} train, {counts['dev']:,} dev, {counts['test']:,} test{people}"
     )
 
 
 def _train(counts: Mapping[str, Any]) -> str:
     return f"{counts['epochs']} epochs, {counts['steps']:,} steps, loss {counts['loss']:.3f}"
+
+
+def _annotate(counts: Mapping[str, Any]) -> str:
+    more = [f"{counts[name]:,} {words}" for name, words in _OF_VOTES.items() if counts[name]]
+    people = len(counts["people"])
+    return (
+        f"{counts['verdicts']:,} verdicts and {counts['grades']:,} grades by {people} "
+        f"{'person' if people == 1 else 'people'}{''.join(f', {text}' for text in more)}"
+    )
+
+
+_OF_VOTES = {"skipped": "of them skipped", "repeats": "repeated items", "outdated": "for answers no longer there"}
 
 
 def _choose(counts: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 Results go to stdout, everything that moves goes to stderr.
 """
 
+import logging
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ class Screen:
 
     def __init__(self, *, quiet: bool, as_json: bool):
         self.quiet, self.as_json = quiet, as_json
+        logging.getLogger("limakit").handlers = [_Words(quiet=quiet, as_json=as_json)]
 
     def say(self, text: str) -> None:
         """A line for people."""
@@ -42,6 +44,18 @@ class Screen:
         else:
             with _Bar() as bar:
                 yield bar
+
+
+class _Words(logging.Handler):
+    """What a stage has to say while it works, through the logger `limakit`: a line on stderr."""
+
+    def __init__(self, *, quiet: bool, as_json: bool):
+        super().__init__(logging.ERROR if quiet else logging.WARNING)
+        self._as_json = as_json
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = record.getMessage()
+        sys.stderr.write((orjson.dumps({"warning": said}).decode() if self._as_json else f"limakit: {said}") + "\n")
 
 
 def _json_progress(what: str, done: float, total: float, unit: str, note: str = "") -> None:

@@ -1,4 +1,4 @@
-"""`limakit new`: a folder with a commented recipe; `limakit report --paper`: a folder with the paper's results."""
+"""`limakit new` and `quickstart`: a folder with a commented recipe; `report --paper`: one with the paper's results."""
 
 from importlib import resources
 from pathlib import Path
@@ -20,6 +20,12 @@ def new(folder: Path, recipe: str) -> Path:
         raise StudyError("is not a folder", where=folder, fix="Choose another name.")
     files.publish(target, (shipped / f"{recipe}.toml").read_bytes())
     return target
+
+
+def quickstart(folder: Path) -> None:
+    """Write the quickstart's recipe unless the study is there already, then it goes on as it stands."""
+    if not (folder / "recipe.toml").exists():
+        new(folder, "quickstart")
 
 
 def paper(folder: Path) -> Path:

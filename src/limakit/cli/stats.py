@@ -63,7 +63,7 @@ def reckon(
         }
         for path, file in zip(files, found, strict=True)
     ]
-    return {"files": read_files, "look": looks, **values}
+    return {"files": read_files, "look": looks, "candidate": candidate, **values}
 
 
 def _merged(parts: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
@@ -119,10 +119,13 @@ def show(values: Mapping[str, Any]) -> None:
         say(f"{file['file']}: {file['layout']}, {file['verdicts']:,} verdicts, {file['missing']:,} missing")
     if values["look"]:
         say(words.look(values["look"]))
+    together = values["judges"] and values["judges"][0]["people"]
     for judge in values["judges"]:
         rows = [row for row in judge["against"] if row["verdicts"]]
+        if together and judge["kind"] == "person":
+            continue
         console.print()
-        say(f"Judge: {words.judge_name(judge['judge'])}", "bold")
+        say(f"Judge: {words.who(judge)}", "bold")
         console.print(_outcomes(rows, values["settings"]["confidence"]))
         if judge["differences"]:
             console.print(_differences(judge["differences"]))
@@ -132,6 +135,15 @@ def show(values: Mapping[str, Any]) -> None:
             say(line)
         if len(rows) == 1:
             say(f"{words.reading(rows[0])} {words.limits(rows[0])}")
+    if together:
+        console.print()
+        console.print(_persons(values["judges"]))
+    if values["against_people"]:
+        console.print()
+        console.print(_against_people(values["against_people"]))
+        for row in values["against_people"]["judges"]:
+            if "difference" in row:
+                say(words.against_people(row, values["candidate"]))
     if values["agreement"] and values["agreement"]["pairs"]:
         console.print()
         console.print(_agreement(values["agreement"]))
@@ -205,6 +217,33 @@ def _ranking(ranking: Mapping[str, Any]) -> Table:
     for place in ranking["systems"]:
         worth = {"value": place["log_worth"], "low": place["low"], "high": place["high"]}
         _row(table, place["system"], f"{worth['value']:+.2f} [{worth['low']:+.2f}, {worth['high']:+.2f}]")
+    return table
+
+
+def _persons(judges: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table(
+        "Each person", *("who", "candidate", "against", "win rate>", "won>", "tied>", "lost>", "no verdict>")
+    )
+    for judge in judges:
+        for row in judge["against"] if judge["kind"] == "person" else ():
+            if row["verdicts"]:
+                counts = [f"{row[key]:,}" for key in ("win", "tie", "lose", "missing")]
+                rate = _range(row["win_rate"]) if row.get("win_rate") else "–"
+                _row(table, judge["judge"], row["candidate"], row["baseline"], rate, *counts)
+    return table
+
+
+def _against_people(found: Mapping[str, Any]) -> Table:
+    table = _table(
+        f"Judges against {found['people']:,} {'person' if found['people'] == 1 else 'people'} on the same items",
+        *("who", "items>", "comparisons>", "agreement>", "by chance>", "beyond chance>"),
+    )
+    rows = [("people with each other", found["among"])] if found["among"] else []
+    for name, row in [*rows, *((row["judge"], row) for row in found["judges"])]:
+        rate = {"value": row["rate"], "low": row["low"], "high": row["high"]}
+        beyond = "–" if row["corrected"] is None else f"{row['corrected']:.2f}"
+        counts = [f"{row[key]:,}" for key in ("items", "comparisons")]
+        _row(table, name, *counts, _range(rate), f"{100 * row['chance']:.1f}", beyond)
     return table
 
 

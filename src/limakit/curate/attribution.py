@@ -10,6 +10,8 @@ from limakit.curate.lengths import lengths, response
 from limakit.curate.select import Splits
 from limakit.records import Example, Prompt, Provenance
 
+EDITS = "studio"
+"""Source of a provenance that names who edited a text, and of no post."""
 _MARKS = re.compile(r"([\\`*_\[\]<>|#])")
 
 
@@ -32,12 +34,15 @@ def attribution(splits: Splits) -> str:
 def _entry(item: Example | Prompt) -> str:
     first = item.provenance[0]
     title = _link(first.title or item.id, first.url)
-    posts = "; ".join(_credit(origin, at, len(item.provenance)) for at, origin in enumerate(item.provenance))
+    count = sum(origin.source != EDITS for origin in item.provenance)
+    posts = "; ".join(_credit(origin, at, count) for at, origin in enumerate(item.provenance))
     return f"{title} ({_plain(first.source)}, {_plain(first.site)}, `{item.id}`): {posts}"
 
 
 def _credit(origin: Provenance, at: int, count: int) -> str:
-    role = "text" if count == 1 else "answer" if at == 0 else "question"
+    if origin.source == EDITS:
+        return f"edited by {_plain(origin.author or 'somebody')}"
+    role = "text" if count == 1 else "answer" if at == 0 else "comment" if "#comment" in origin.id else "question"
     author = _link(origin.author or "author not named in the dump", origin.author_url)
     edited = ", edited since" if origin.edited else ""
     return f"{role} {_link(origin.id, origin.url)} by {author}, {_plain(origin.licence or 'no licence stated')}{edited}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from limakit.curate import clean, prompts, rules
+from limakit.curate import clean, prompts, remarks, rules
 
 if TYPE_CHECKING:
     from limakit.recipe import Curate  # not at run time: workers need no recipe, and pydantic costs each 20 MB
@@ -66,3 +66,18 @@ class Editor:
     def prompts(self, title: str, html: str) -> tuple[str, ...]:
         """Title and description, as far as each can stand alone."""
         return prompts.alternatives(title, html, self.max_chars)
+
+    def remark(self, text: str) -> str:
+        """A comment as a turn of a dialogue."""
+        return remarks.plain(text)
+
+    def exchange(self, asked: str, said: str) -> str | None:
+        """Why a remark and the reply to it do not go on with a dialogue; the reply must pass the rules of wording."""
+        if detail := remarks.too_little(asked, said):
+            return detail
+        prose = rules.prose_of("", said)
+        if self.drop_first_person and (detail := rules.first_person(prose)):
+            return f"first person: {detail}"
+        if self.drop_references and (detail := rules.references(prose)):
+            return f"references: {detail}"
+        return None

@@ -37,8 +37,10 @@ OTHER_SOURCES = (
     ("not_english", "task in another language than English"),
     ("no_example", "task without a usable example"),
     ("no_dialogue", "is no dialogue of user and assistant in turn"),
+    ("poor_exchange", "comments that make no dialogue: too short, in the first person, about the site"),
     ("refused_licence", "under a licence that the recipe refuses"),
     ("forgotten", "by somebody who is forgotten"),
+    ("reviewed", "a person took it out"),
 )
 """Rules of the sources other than Stack Exchange, whose rules precede them, and those for any source that are seldom
 needed; docs/sources.md says which is whose. A funnel shows one only where it took something."""
@@ -71,6 +73,7 @@ def rules(settings: Curate) -> list[tuple[str, str]]:
         ),
         ("same_words", f"TF-IDF cosine of at least {settings.contamination_cosine:g} with one of these"),
         ("same_author", "somebody who wrote for dev or test wrote for it"),
+        ("in_dialogue", "a dialogue that begins with it was taken"),
         ("not_selected", "beyond the quota of its stratum"),
     ]
 
@@ -88,7 +91,7 @@ def funnel(
     counts do not add up, which is a defect and not a matter of the input.
     """
     fell = {rule for counts in (*(site.rejected for site in sites), *rejected.values()) for rule in counts}
-    optional = {rule for rule, _ in OTHER_SOURCES} - fell
+    optional = {"in_dialogue", *(rule for rule, _ in OTHER_SOURCES)} - fell
     steps = [step for step in rules(settings) if step[0] not in optional]
     parts = {}
     total: Counter[str] = Counter()

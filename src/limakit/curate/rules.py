@@ -13,7 +13,7 @@ _TAG = re.compile(r"<(?:/?[A-Za-z][^<>]*|!--.*?--)>", re.DOTALL)
 _FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]{1,200}\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 _I = re.compile(r"I(?<![\w/.$&{(^_=+-]I)(?![\w$&}^_=]|/O|\.\w|-\d|\))|(?<=\()I(?=[ '’])")
 _MY = re.compile(r"[Mm]y(?<![\w/.$&-][Mm]y)(?:self)?\b(?![-/.]\w)|[Mm]ine(?<![\w/.$&-][Mm]ine)(?=[.,;:!?)])")
-_INTRODUCED_IMAGE = re.compile(r":\s*(?:</?(?:p|em|strong|a|b|i|br|div)\b[^<>]*>\s*)*<img\b", re.IGNORECASE)
+_INTRODUCED_IMAGE = re.compile(r"(?::|\s[-–—])\s*(?:</?(?:p|em|strong|a|b|i|br|div)\b[^<>]*>\s*)*<img\b", re.IGNORECASE)
 _IMAGE_SPOKEN_OF = re.compile(
     r"\b(?:image|picture|photo|screenshot|screen shot|figure|diagram|graph|plot|chart)s?\s+(?:above|below|attached)\b"
     r"|\b(?:above|below|following|attached|this|these|first|second)\s+"
@@ -51,6 +51,7 @@ _REFERENCES = [
             (" question on", " question at", " question has", " question was", " question here"),
             r"\b(?:this|that|similar|related|duplicate|other|another) question (?:on|at|has been|was|here)\b",
         ),
+        (("topic",), r"\b(?:on|off)[- ]topic(?:ness)?\b"),
         (("@",), r"(?:^|\s)@[a-z]\w+"),
     )
 ]

@@ -45,6 +45,15 @@ def duplicates(entries: Sequence[Entry]) -> dict[str, str]:
     return repeats
 
 
+_DIALOGUE = "/dialogue"
+"""Ending of the Id of a dialogue that was made of the comments on an answer."""
+
+
+def answer_of(number: str) -> str | None:
+    """Id of the answer that a dialogue begins with; None for what is no dialogue made of comments."""
+    return number.removesuffix(_DIALOGUE) if number.endswith(_DIALOGUE) else None
+
+
 Method = Literal["top", "random", "longest"]
 Chooser = Callable[[Sequence[Entry], Mapping[str, int]], list[str]]
 """Entries of one stratum and how many to take of each site → their Ids."""
@@ -63,7 +72,14 @@ def choose(
     How many of each site is the same for every method; which ones is the method's: the best by score (the paper's),
     the longest responses, a seeded draw, or what a chooser says. In the groups named in `even` sites are equally
     probable, and so are a site's candidates. The result depends on the candidates and the seed, not on their order.
+    Dialogues come first; an answer that one of those taken begins with is not taken by itself.
     """
+    talks = [entry for entry in entries if answer_of(entry.id)]
+    if talks and len(talks) < len(entries):
+        taken = choose(talks, quotas, temperature, seed, method, even)
+        used = {answer_of(number) for number in taken}
+        rest = [entry for entry in entries if not answer_of(entry.id) and entry.id not in used]
+        return taken + choose(rest, quotas, temperature, seed, method, even)
     taken: list[str] = []
     for group in sorted(quotas):
         queues: dict[str, list[Entry]] = {}

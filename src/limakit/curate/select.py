@@ -8,7 +8,7 @@ from typing import Any
 
 from limakit.curate.diverse import Diverse
 from limakit.curate.leaks import Name, target_of
-from limakit.curate.sample import choose, duplicates, uniform
+from limakit.curate.sample import answer_of, choose, duplicates, uniform
 from limakit.curate.survey import batches, near_repeats, survey
 from limakit.curate.vectors import Embed
 from limakit.curate.watch import Watch
@@ -50,6 +50,7 @@ def select(
     rejects: RejectLog,
     given: Mapping[Name, Sequence[Prompt]] | None = None,
     embed: Embed | None = None,
+    wanted: frozenset[str] = frozenset(),
 ) -> Selection:
     """Choose from JSONL files of candidates, which are streamed; what is not chosen goes to the reject log.
 
@@ -57,6 +58,8 @@ def select(
     the light ones. Repeats go first, then what `given` already holds; then dev and
     test prompts are held out, by score whatever `settings.select` says, so that all ways to select meet the same test;
     then goes what these hold, and training examples are chosen from the rest.
+    Candidates that people have `wanted` are chosen before any other, whatever they repeat and beyond a quota if they
+    must, unless dev or test hold them; none of them is held out.
     Raises InputError where a file is damaged.
     """
     paths = list(paths)
@@ -67,22 +70,33 @@ def select(
     repeats = duplicates([entry for entry in seen.entries if entry.id not in reasons])
     reasons.update({number: ("duplicate", kept) for number, kept in repeats.items()})
     if settings.near_duplicates:
-        near = near_repeats(seen, reasons, settings.near_duplicates)
-        reasons.update({number: ("near_duplicate", kept) for number, kept in near.items()})
+        talks = {entry.id for entry in seen.entries if answer_of(entry.id)}
+        others = {entry.id for entry in seen.entries} - talks if talks else set()
+        for apart in (talks, others) if talks else (talks,):  # a dialogue repeats the answer that it begins with
+            near = near_repeats(seen, {*reasons, *apart}, settings.near_duplicates)
+            reasons.update({number: ("near_duplicate", kept) for number, kept in near.items()})
+    for number in wanted:
+        reasons.pop(number, None)
     watch = Watch(paths, settings, seen.entries)
     watch.gate([target_of(prompt, name) for name, prompts in (given or {}).items() for prompt in prompts], reasons)
 
     groups = {entry.id: entry.group for entry in seen.entries}
     able = [entry for entry in seen.entries if entry.id not in reasons]
     first = choose(able, settings.quotas, settings.temperature, seed, even=settings.even_groups)
-    held = hold_out(first, settings, seed=seed)
+    held = hold_out([number for number in first if number not in wanted], settings, seed=seed)
     watch.gate(watch.targets(held), reasons, spare=held)
 
-    used = Counter(groups[number] for number in held)
+    asked_for = frozenset(entry.id for entry in seen.entries if entry.id in wanted and entry.id not in reasons)
+    used = Counter(groups[number] for number in (*held, *asked_for))
     left = {group: max(0, quota - used[group]) for group, quota in settings.quotas.items()}
-    clean = [entry for entry in seen.entries if entry.id not in reasons and entry.id not in held]
+    spoken_for = {*reasons, *held, *asked_for}
+    clean = [entry for entry in seen.entries if entry.id not in spoken_for]
     method = Diverse(paths, settings, embed) if settings.select == "diverse" else settings.select
-    taken = frozenset(choose(clean, left, settings.temperature, seed, method, settings.even_groups))
+    taken = frozenset(choose(clean, left, settings.temperature, seed, method, settings.even_groups)) | asked_for
+    begun = {answer: number for number in taken if (answer := answer_of(number))}
+    reasons.update(
+        {number: ("in_dialogue", talk) for number, talk in begun.items() if number not in {*reasons, *asked_for}}
+    )
 
     rejected: dict[str, Counter[str]] = {}
     for entry in seen.entries:

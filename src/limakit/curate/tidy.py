@@ -30,6 +30,10 @@ _SENTENCE = re.compile(
     rf"[^.!?\n{POINTER}]*{POINTER}(?:here|this|link|source|more)\b[^.!?\n]*(?:[.!?]+ ?|$)",
     re.IGNORECASE,
 )
+_AVAILABLE = re.compile(
+    rf"(?:(?<=[.!?] )|^|(?<=[-*+] ))[^.!?\n{POINTER}]*"
+    rf"\b(?:available|found|seen|read|viewed|downloaded)(?: online)? {POINTER}here\b[.!]? ?$"
+)
 MOST_WORDS = 12
 """Longest sentence that is taken out for pointing at a link; a longer one says something besides."""
 
@@ -122,6 +126,7 @@ def _mended(line: str) -> str | None:
         return None
     line = _ASIDE.sub(lambda match: match[0] if len(match[0].split()) > MOST_WORDS // 2 else "", line)
     line = _SENTENCE.sub(lambda match: match[0] if len(match[0].split()) > MOST_WORDS else "", line)
+    line = _AVAILABLE.sub(lambda match: match[0] if len(match[0].split()) > MOST_WORDS + 4 else "", line)
     line = line.replace(POINTER, "")
     return line if re.sub(r"[\s>*+\d.-]", "", line) else None
 

@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,19 @@ _LABEL = re.compile(r"[a-z\u00df-\u024f\u0370-\u03ff\u0400-\u04ff]{4,20}")
 _LOOK = {"svg.hashsalt": "limakit", "svg.fonttype": "none", "text.parse_math": False, "font.family": "DejaVu Sans"}
 
 
-def topic_map(splits: Splits) -> str | None:
-    """The map as SVG, the same for the same splits; None where there is too little to show."""
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """A topic map, drawn and as numbers."""
+
+    svg: str
+    points: list[dict[str, Any]]
+    """Of each point `id`, `kind` (train, dev or test), `x` and `y` in the plane, and the number of its `region`."""
+    regions: list[dict[str, Any]]
+    """Of each region the `words` that most tell it from the rest (maybe none) and where they stand."""
+
+
+def topic_map(splits: Splits) -> Topics | None:
+    """The map, the same for the same splits; None where there is too little to show."""
     kinds: list[tuple[str, Sequence[Example | Prompt]]] = []
     for group in sorted({example.group for example in splits.train}):
         kinds.append((f"train, {group}", [example for example in splits.train if example.group == group]))
@@ -49,7 +61,20 @@ def topic_map(splits: Splits) -> str | None:
     with threadpool_limits(1):  # sums in parallel come out differently each time
         places = _layout(vectors)
         regions = KMeans(min(12, max(2, len(texts) // 12)), random_state=0).fit_predict(vectors)
-    return _drawing([name for name, _ in drawn], places, _labels(texts, regions, places))
+    labels = _labels(texts, regions, places)
+    told = zip(drawn, _rounded(places), regions.tolist(), strict=True)
+    return Topics(
+        svg=_drawing([name for name, _ in drawn], places, [label for label in labels if label[0]]),
+        points=[
+            {"id": item.id, "kind": name.partition(",")[0], "x": x, "y": y, "region": region}
+            for (name, item), (x, y), region in told
+        ],
+        regions=[{"words": words, "x": x, "y": y} for words, x, y in labels],
+    )
+
+
+def _rounded(places: Any) -> list[list[float]]:
+    return np.round(places.astype(np.float64), 2).tolist()
 
 
 def _layout(vectors: Any) -> Any:
@@ -59,12 +84,15 @@ def _layout(vectors: Any) -> Any:
 
 
 def _labels(texts: Sequence[str], regions: Any, places: Any) -> list[tuple[str, float, float]]:
-    """For each region the two words that most tell it from the rest, and where they stand."""
+    """For each region the two words that most tell it from the rest, or none, and where they stand."""
     sets = [{word for word in words_of(text) if _LABEL.fullmatch(word)} for text in texts]
     everywhere = Counter(word for found in sets for word in found)
     labels = []
-    for region in sorted(set(regions.tolist())):
+    for region in range(int(regions.max()) + 1):
         members = np.flatnonzero(regions == region)
+        if not len(members):  # where there are fewer texts that differ than regions
+            labels.append(("", 0.0, 0.0))
+            continue
         here = Counter(word for at in members for word in sets[at])
         telling = {
             word: n / len(members) * math.log(n / len(members) * len(texts) / everywhere[word])
@@ -75,9 +103,8 @@ def _labels(texts: Sequence[str], regions: Any, places: Any) -> list[tuple[str, 
         for word in sorted(telling, key=lambda word: (-telling[word], word)):
             if len(best) < 2 and not any(word[:4] == other[:4] for other in best):
                 best.append(word)
-        if best:
-            x, y = np.median(places[members], axis=0)
-            labels.append((", ".join(best), float(x), float(y)))
+        x, y = _rounded(np.median(places[members], axis=0)[None])[0]
+        labels.append((", ".join(best), x, y))
     return labels
 
 

@@ -72,9 +72,11 @@ def write(
 
 
 def write_topics(folder: Path, splits: Splits, dev: Sequence[Prompt], test: Sequence[Prompt]) -> None:
-    """Write topics.svg, the map of the splits with their further prompts, where there is enough to show."""
+    """Write topics.svg and topics.json, the map of the splits with their further prompts, where there is enough to
+    show."""
     from limakit.curate.topics import topic_map  # scikit-learn and matplotlib: two seconds that only this takes
 
-    drawing = topic_map(with_given(splits, dev, test))
-    if drawing:
-        files.publish_text(folder / "topics.svg", drawing)
+    found = topic_map(with_given(splits, dev, test))
+    if found:
+        files.publish_text(folder / "topics.svg", found.svg)
+        files.publish_json(folder / "topics.json", {"points": found.points, "regions": found.regions})

@@ -20,13 +20,14 @@ def load_embedder(folder: Path) -> Callable[[Sequence[str]], Any]:
     """
     check_embedder(folder)
     try:
+        import torch
         from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingExtra(f"curate.embeddings names a model, and {error.name} is not installed", "embed") from None
+    # Whatever precision the file has: a CPU without bf16 instructions takes tens of times as long in it.
+    wanted = {"use_safetensors": True, "dtype": "auto" if torch.cuda.is_available() else torch.float32}
     try:
-        model = SentenceTransformer(
-            str(folder), trust_remote_code=False, local_files_only=True, model_kwargs={"use_safetensors": True}
-        )
+        model = SentenceTransformer(str(folder), trust_remote_code=False, local_files_only=True, model_kwargs=wanted)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ModelError(f"sentence-transformers cannot load it: {error}", where=folder) from None
     return lambda texts: model.encode(list(texts), batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True)

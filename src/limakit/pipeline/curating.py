@@ -19,6 +19,7 @@ from limakit.store.study import PACKAGE, Study
 STARTER = PACKAGE / "starter"
 CODE = ["sources", "curate", "pipeline/sourcing.py", "pipeline/sifting.py", "share/licences.py", "records.py"]
 CODE += ["store/rejects.py", "store/forgotten.py", "store/spill.py", "models/local_embed.py"]
+CODE += ["pipeline/reviews.py", "store/decisions.py"]
 Split = Literal["dev", "test"]
 
 
@@ -31,7 +32,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
     from limakit.curate.editor import Editor
     from limakit.curate.select import select, split
     from limakit.curate.write import write, write_topics
-    from limakit.pipeline import embedding, sourcing
+    from limakit.pipeline import embedding, reviews, sourcing
     from limakit.pipeline.sifting import sift
     from limakit.sources.stackexchange.users import name_authors
     from limakit.store.rejects import RejectLog
@@ -45,6 +46,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
     given: dict[Split, Path | None] = {"dev": _given(study, "dev"), "test": _given(study, "test")}
     forgotten = load_forgotten(study.root)
     memory = {FORGOTTEN: study.path(FORGOTTEN)} if forgotten else {}
+    reviewed = reviews.read(study)
     work = study.begin(
         "curate",
         settings={
@@ -56,6 +58,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             **sourcing.inputs(found),
             **memory,
             **embedding.inputs(study),
+            **reviews.inputs(study),
             **{f"{name}_prompts": path for name, path in given.items() if path},
         },
         code=CODE,
@@ -83,6 +86,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             folder=work.path("scratch"),
             rejects=rejects,
         )
+        decided = reviews.apply(stock, reviewed, folder=work.path("scratch"), rejects=rejects)
         settings = recipe.curate.model_copy(update={"quotas": {**stock.whole, **recipe.curate.quotas}})
         asked, unasked = take(stock.asked, settings.quotas, rejects=rejects)
         chosen = select(
@@ -92,7 +96,9 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             rejects=rejects,
             given={"dev": prompts["dev"], "test": [*prompts["test"], *asked]},
             embed=embedding.embedder(study),
+            wanted=reviewed.wanted,
         )
+    reviews.keep_spare(stock.candidates, {pick.id for pick in chosen.picks}, work.folder)
     picks = name_authors(chosen.picks, stock.dumps, executor=executor)
     splits = split(picks, chosen.held, seed=recipe.seed)
     splits = replace(splits, test=(*splits.test, *asked))
@@ -112,7 +118,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
     )
     write_topics(work.folder, splits, prompts["dev"], prompts["test"])
     work.discard("scratch")
-    return [published(work, counts)]
+    return [published(work, counts | decided)]
 
 
 def _given(study: Study, name: Split) -> Path | None:

@@ -22,7 +22,7 @@ def export(study: Study, to: Path, layout: str, *, accept_findings: bool) -> dic
     from limakit.curate.attribution import attribution
     from limakit.curate.select import Splits
     from limakit.share.card import card
-    from limakit.share.layouts import row
+    from limakit.share.layouts import csv_lines, row
     from limakit.share.licences import objection
     from limakit.share.personal import findings
 
@@ -54,9 +54,11 @@ def export(study: Study, to: Path, layout: str, *, accept_findings: bool) -> dic
             fix="Read them there; mend your sources, or go on with --accept-findings.",
         )
     rows = [row(example, chosen) for example in kept]
-    name = "train.parquet" if chosen == "parquet" else "train.jsonl"
+    name = f"train.{chosen}" if chosen in ("parquet", "csv") else "train.jsonl"
     if chosen == "parquet":
         files.write_table(to / name, rows)
+    elif chosen == "csv":
+        files.publish(to / name, csv_lines(rows))
     else:
         files.write_jsonl(to / name, rows)
     files.publish_text(to / "ATTRIBUTION.md", attribution(Splits(train=tuple(kept), dev=(), test=())))

@@ -1,6 +1,8 @@
 """Blind pairs, verdicts and the report."""
 
 from collections import Counter
+from collections.abc import Container
+from pathlib import Path
 
 from limakit.engine import Progress
 from limakit.pipeline.outcome import Outcome, need, published, unchanged
@@ -83,6 +85,13 @@ def _grading(study: Study) -> list[str]:
     return [f"judge/{j.name}" for j in study.recipe.judges if j.task != "pairwise"]
 
 
+def _others(study: Study, name: str, known: Container[str]) -> dict[str, Path]:
+    """Verdicts or grades by people, and by judges that the recipe no longer names: stage to file."""
+    found = (path for area in ("annotate", "judge") for path in sorted(study.path(area).rglob(name)))
+    stages = {path.parent.relative_to(study.root).as_posix(): path for path in found}
+    return {stage: path for stage, path in stages.items() if stage not in known}
+
+
 def report(study: Study, progress: Progress) -> list[Outcome]:
     """Turn everything into numbers with intervals and one page: report/index.html, report.json, figures."""
     recipe, stages = study.recipe, ["curate", "train/tuned"]
@@ -98,6 +107,8 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
     }
     verdicts = {stage: need(study, stage, "verdicts.jsonl") for stage in _comparing(study)}
     grades = {stage: need(study, stage, "grades.jsonl") for stage in _grading(study)}
+    verdicts |= _others(study, "verdicts.jsonl", verdicts)
+    grades |= _others(study, "grades.jsonl", grades)
     answers = {s: need(study, f"generate/{s}", "responses.jsonl") for s in recipe.generate.systems}
     manifests = {stage: need(study, stage, "manifest.json") for stage in stages}
     work = study.begin(
@@ -106,8 +117,8 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
         inputs={
             **found,
             **answers,
-            **verdicts,
-            **grades,
+            **{f"{stage}/verdicts": path for stage, path in verdicts.items()},
+            **{f"{stage}/grades": path for stage, path in grades.items()},
             **{f"{stage}/manifest": path for stage, path in manifests.items()},
         },
         code=["report", "records.py"],

@@ -73,7 +73,8 @@ def _find(source: Source, path: Path) -> Found:
 
     match source:
         case StackExchange():
-            return Found(settings=source, dumps=tuple(find_dumps(path, source.group)))
+            dumps = find_dumps(path, source.group, source.groups, comments=source.dialogues)
+            return Found(settings=source, dumps=tuple(dumps))
         case Authored():
             files = given.find(path, authored.ENDINGS, authored.EXPECTED)
         case Conversations():
@@ -93,6 +94,7 @@ def inputs(found: Sequence[Found]) -> dict[str, Path]:
     for number, one in enumerate(found):
         named |= {f"{number}/{dump.label}": dump.posts for dump in one.dumps}
         named |= {f"{number}/{dump.label}/users": dump.users for dump in one.dumps if dump.users}
+        named |= {f"{number}/{dump.label}/comments": dump.comments for dump in one.dumps if dump.comments}
         named |= {f"{number}/{file.label}": file.path for file in one.files}
     return named
 
@@ -126,7 +128,7 @@ def read(
     dumps = [dump for one in found for dump in one.dumps]
     if dumps:
         got = read_dumps(dumps, editor, executor=executor, folder=folder, rejects=rejects, progress=progress)
-        stock.candidates.append(got.candidates)
+        stock.candidates += filter(None, (got.candidates, got.dialogues))
         stock.quarantine += got.quarantine
         stock.dumps = got.dumps
         counts += got.sites

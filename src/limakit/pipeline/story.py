@@ -6,6 +6,7 @@ Each reads what the stages before it published and publishes its own folder, who
 from collections.abc import Callable
 
 from limakit.engine import Progress
+from limakit.pipeline.annotating import annotate
 from limakit.pipeline.curating import curate
 from limakit.pipeline.judging import compare, judge, report
 from limakit.pipeline.modelling import generate, train
@@ -18,5 +19,6 @@ STAGES: dict[str, Callable[[Study, Progress], list[Outcome]]] = {
     "generate": generate,
     "compare": compare,
     "judge": judge,
+    "annotate": annotate,
     "report": report,
 }

@@ -14,32 +14,33 @@ Lengths = Mapping[str, Mapping[str, int]]
 """Pair id to the characters of each system's answer."""
 
 
-def position_bias(verdicts: Sequence[Verdict], *, confidence: float) -> dict[str, Any]:
+def position_bias(verdicts: Sequence[Verdict], *, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
     """How often the answer shown first won, among verdicts with a winner.
 
     Where sides are drawn at random one half is fair. Where every match-up has the same side first throughout, as in
     files that tell no sides, the share is that system's and `sides_vary` is False.
     """
-    first = sum(verdict.label == "a" for verdict in verdicts)
-    second = sum(verdict.label == "b" for verdict in verdicts)
+    decided = [(verdict.prompt_id, verdict.label == "a") for verdict in verdicts if verdict.winner is not None]
     orders = {(verdict.a, verdict.b) for verdict in verdicts}
-    return _share("first_won", first, second, confidence) | {"sides_vary": any((b, a) in orders for a, b in orders)}
+    found = _share("first_won", decided, resamples=resamples, seed=seed, confidence=confidence)
+    return found | {"sides_vary": any((b, a) in orders for a, b in orders)}
 
 
-def length_bias(verdicts: Sequence[Verdict], lengths: Lengths, *, confidence: float) -> dict[str, Any]:
+def length_bias(
+    verdicts: Sequence[Verdict], lengths: Lengths, *, resamples: int, seed: int, confidence: float
+) -> dict[str, Any]:
     """How often the longer answer (in characters) won, among verdicts with a winner on answers of unequal length.
 
     A share above one half is no proof of bias: a longer answer may be the better one.
     """
-    longer = shorter = 0
+    decided = []
     for verdict in verdicts:
         known = lengths.get(verdict.pair_id)
         if known is None or verdict.winner is None or known[verdict.a] == known[verdict.b]:
             continue
         longest = max((verdict.a, verdict.b), key=known.__getitem__)
-        longer += verdict.winner == longest
-        shorter += verdict.winner != longest
-    return _share("longer_won", longer, shorter, confidence)
+        decided.append((verdict.prompt_id, verdict.winner == longest))
+    return _share("longer_won", decided, resamples=resamples, seed=seed, confidence=confidence)
 
 
 def self_preference(
@@ -79,9 +80,21 @@ def self_preference(
     }
 
 
-def _share(name: str, yes: int, no: int, confidence: float) -> dict[str, Any]:
-    if yes + no == 0:
+def _share(
+    name: str, decided: Sequence[tuple[str, bool]], *, resamples: int, seed: int, confidence: float
+) -> dict[str, Any]:
+    """Share of yes among (prompt, yes or no): by Wilson where every prompt is there once, else by bootstrap over
+    prompts, as long as not all are alike."""
+    if not decided:
         return {name: 0, "decided": 0, "share": None, "low": None, "high": None, "p": None}
-    low, high = wilson(yes, yes + no, confidence)
-    share = yes / (yes + no)
-    return {name: yes, "decided": yes + no, "share": share, "low": low, "high": high, "p": sign_test(yes, no)}
+    yes, number = sum(won for _, won in decided), len(decided)
+    _, cluster = np.unique([prompt for prompt, _ in decided], return_inverse=True)
+    counts = np.bincount(cluster).astype(float)
+    if len(counts) == number or yes in (0, number):
+        low, high = wilson(yes / number * len(counts), len(counts), confidence)
+    else:
+        sums = np.bincount(cluster, weights=[float(won) for _, won in decided]).astype(float)
+        rates = resampled_rates(sums[None], counts[None], resamples=resamples, seed=seed)
+        low, high = percentile_interval(rates[:, 0], confidence)
+    p = sign_test(yes, number - yes)
+    return {name: yes, "decided": number, "share": yes / number, "low": low, "high": high, "p": p}

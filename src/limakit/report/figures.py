@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from limakit.report.svg import INK, to_svg
 from limakit.report.untrusted import visible
-from limakit.report.words import counts, interval, percent
+from limakit.report.words import counts, interval, judge_name, percent
 
 WIDTH = 4.8
 """Inches; about 350 points, the width of a phone, where text then keeps its size."""
@@ -24,7 +24,7 @@ LOOK = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "DejaVu Sans",
-    "font.size": 9.5,
+    "font.size": 10.5,
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,
@@ -128,6 +128,37 @@ def _bar(axes: Axes, place: int, parts: Sequence[Part], rate: Mapping[str, Any])
     # To the right of the line, but not over the edge or the dashes at 50.
     beside = (low - 1.5, "right") if high > 80 or (38 < high < 50 and low > 15) else (high + 1.5, "left")
     axes.text(beside[0], place + 0.825, percent(rate["value"]), ha=beside[1], va="center", fontsize=9)
+
+
+def agreement_dots(found: Mapping[str, Any], *, name: str) -> str:
+    """How far people agree with each other and with every judge, each with its interval and its chance level."""
+    rows = [("people with each other", found["among"])] if found["among"] else []
+    rows += [(judge_name(row["judge"]), row) for row in found["judges"]]
+    high = 0.55 + 0.55 * len(rows)
+    with _look():
+        figure = Figure(figsize=(WIDTH, high))
+        axes = figure.add_axes((0.005, 0.5 / high, 0.99, 1 - 0.55 / high))
+        axes.set(xlim=(-0.5, 100.5), ylim=(len(rows) - 0.02, 0))
+        for place, (heading, row) in enumerate(rows):
+            value, low, high_end, chance = (100 * row[key] for key in ("rate", "low", "high", "chance"))
+            axes.text(0, place + 0.28, visible(heading), va="center", ha="left", fontweight="bold")
+            axes.plot([chance] * 2, [place + 0.5, place + 0.94], color=ORANGE, lw=1.6)
+            axes.plot([low, high_end], [place + 0.72] * 2, color=INK, lw=1.6, solid_capstyle="butt")
+            axes.plot([value], [place + 0.72], "o", color=BLUE if place or not found["among"] else INK, ms=6)
+            beside = (low - 1.5, "right") if low > 12 and not low - 10 < chance < low else (high_end + 1.5, "left")
+            axes.text(beside[0], place + 0.725, percent(row["rate"]), ha=beside[1], va="center", fontsize=9)
+        axes.set_xticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+        axes.get_xticklabels()[0].set_horizontalalignment("left")
+        axes.get_xticklabels()[-1].set_horizontalalignment("right")
+        axes.set_xlabel("dot and line: agreement with its interval; upright line: by chance")
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        described = " ".join(
+            f"{heading}: {percent(row['rate'])} ({percent(row['low'])} to {percent(row['high'])}) of "
+            f"{row['comparisons']:,} comparisons, {percent(row['chance'])} by chance."
+            for heading, row in rows
+        )
+        return to_svg(figure, name=name, title="Agreement with people", description=visible(described))
 
 
 def funnel_bars(funnel: Mapping[str, Any], *, name: str) -> str:

@@ -19,7 +19,8 @@ class Inputs:
     """Test prompts; with baselines and samples it says how many pairs there should be."""
     pairs: Sequence[Pair]
     verdicts: Sequence[Verdict]
-    """Of all judges, people and models alike."""
+    """Of all judges, people and models alike. Those on pairs that are not in `pairs` are of earlier answers: they are
+    counted and left out."""
     grades: Sequence[Grade] = ()
     """Of single answers: absolute, likert, safety."""
     sensitive: Mapping[str, str] = field(default_factory=dict)

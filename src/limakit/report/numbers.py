@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from limakit.errors import InputError
+from limakit.recipe import Recipe
 from limakit.records import Example, Response
 from limakit.report.grades import grade_numbers
 from limakit.report.inputs import Inputs
@@ -17,6 +19,17 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
     recipe = inputs.recipe
     asked = inputs.prompts * recipe.generate.samples
     options = {"resamples": recipe.report.resamples, "seed": recipe.seed, "confidence": recipe.report.confidence}
+    made = {pair.id: {pair.a.system, pair.b.system} for pair in inputs.pairs}
+    outdated = Counter(verdict.judge for verdict in inputs.verdicts if verdict.pair_id not in made)
+    for verdict in inputs.verdicts:
+        named = {verdict.a, verdict.b}
+        shown = made.get(verdict.pair_id, named)
+        if named != shown:
+            raise InputError(
+                f"{verdict.judge} compares {' and '.join(sorted(named))} on pair {verdict.pair_id!r}, which shows "
+                f"{' and '.join(sorted(shown))}",
+                fix="Mend or remove that verdict.",
+            )
     return {
         "format": FORMAT,
         "study": inputs.study,
@@ -25,8 +38,9 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
         "prompts": inputs.prompts,
         "samples": recipe.generate.samples,
         "pairs": {"asked": asked * len(recipe.compare.baselines), "made": len(inputs.pairs)},
+        "outdated": dict(sorted(outdated.items())),
         "comparison": summarise(
-            inputs.verdicts,
+            [verdict for verdict in inputs.verdicts if verdict.pair_id in made],
             candidate=recipe.compare.candidate,
             baselines=recipe.compare.baselines,
             asked=asked,
@@ -36,6 +50,7 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
             **options,
         ),
         "grades": grade_numbers(inputs.grades, inputs.sensitive, **options),
+        "work": _work(recipe, inputs.manifests),
         "answers": _answers(inputs.responses, asked),
         "funnel": dict(inputs.funnel) if inputs.funnel is not None else None,
         "training": _training(inputs.metrics, inputs.run),
@@ -49,6 +64,16 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
             },
         },
     }
+
+
+def _work(recipe: Recipe, manifests: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What each model judge of the recipe was asked, how it answered and what that cost, by its manifest."""
+    rows = []
+    for judge in recipe.judges:
+        counts = manifests.get(f"judge/{judge.name}", {}).get("counts")
+        if counts:
+            rows.append({"judge": f"model:{judge.name}", "task": judge.task, "model": judge.model, **counts})
+    return rows
 
 
 def _answers(responses: Sequence[Response], asked: int) -> list[dict[str, Any]]:
@@ -65,6 +90,7 @@ def _answers(responses: Sequence[Response], asked: int) -> list[dict[str, Any]]:
                 "stopped": stopped,
                 "stop_rate": stopped / len(own),
                 "empty": sum(not response.text.strip() for response in own),
+                "tokens": sum(response.tokens for response in own),
                 "mean_tokens": sum(response.tokens for response in own) / len(own),
                 "mean_characters": sum(len(response.text) for response in own) / len(own),
             }

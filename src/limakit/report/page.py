@@ -1,6 +1,13 @@
-"""The report as one HTML file that needs nothing else: no script, no network, the same bytes for the same study."""
+"""The report as one HTML file that needs nothing else: no network, the same bytes for the same study.
 
-from collections.abc import Mapping
+Its one script, which searches the answers, is allowed by its hash: no text of a model can become another.
+"""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
@@ -8,14 +15,18 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from limakit.records import Verdict
 from limakit.report import words
-from limakit.report.figures import funnel_bars, loss_curve, outcome_bars, share_bars
+from limakit.report.figures import agreement_dots, funnel_bars, loss_curve, outcome_bars, share_bars
 from limakit.report.inputs import Inputs
 from limakit.report.numbers import numbers
+from limakit.report.people import PEOPLE, place
 from limakit.report.untrusted import as_html, visible
 
-OPEN_PAIRS = 20
+OPEN_PAIRS = 3
 """Side-by-side answers that are unfolded; the rest open with a click."""
+MOST_IN_MATRIX = 10
+"""Judges of whom there is a matrix of agreement; of more there is the list."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -43,13 +54,22 @@ def build(inputs: Inputs) -> Report:
         lstrip_blocks=True,
     )
     environment.filters |= {"shown": visible, "percent": words.percent, "markdown": as_html}
+    script = (TEMPLATES / "find.js").read_text(encoding="utf-8")
     html = environment.get_template("report.html").render(
         r=values,
         words=words,
         css=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         figures=figures,
+        panels=_panels(values["comparison"]["judges"]),
+        persons=[judge for judge in values["comparison"]["judges"] if judge["kind"] == "person"],
+        matrix=_matrix(values["comparison"]["agreement"]),
+        systems=_systems(inputs),
+        by_source=_by_source(values["sources"]),
         pairs=_pairs(inputs),
         open_pairs=OPEN_PAIRS,
+        **_citation(inputs),
         **_run_facts(values["training"]["run"] if values["training"] else {}),
         recipe=dumps(values["reproduce"]["recipe"], indent=2, ensure_ascii=False),
     )
@@ -68,6 +88,8 @@ def draw(values: Mapping[str, Any], inputs: Inputs) -> dict[str, str]:
         if graded:
             bars = [(words.graded(row), row["counts"], next(iter(row["shares"].values()))) for row in graded]
             figures[scale] = share_bars(bars, inputs.recipe.report.confidence, name=scale, title=title)
+    if values["comparison"]["against_people"]:
+        figures["people"] = agreement_dots(values["comparison"]["against_people"], name="people")
     if inputs.funnel is not None:
         figures["funnel"] = funnel_bars(inputs.funnel["total"], name="funnel")
     if any(line.get("loss") is not None for line in inputs.metrics):
@@ -75,15 +97,83 @@ def draw(values: Mapping[str, Any], inputs: Inputs) -> dict[str, str]:
     return figures
 
 
+def _panels(judges: Sequence[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any]]]:
+    """The judges that have a part of the page to themselves, with the number of their figure: not single people, where
+    they are there together."""
+    together = any(judge["judge"] == PEOPLE for judge in judges)
+    return [(n, judge) for n, judge in enumerate(judges, 1) if not (together and judge["kind"] == "person")]
+
+
+def _matrix(agreement: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Agreement of every two judges as rows of cells, None where they share no item; for three judges and more."""
+    met = {name for row in agreement["pairs"] for name in row["judges"]} if agreement else set()
+    names = sorted(met, key=lambda name: (place(name), name))
+    if not agreement or not 3 <= len(names) <= MOST_IN_MATRIX:
+        return None
+    cells = {tuple(row["judges"]): row for row in agreement["pairs"]}
+    return {"names": names, "rows": [[cells.get((a, b)) or cells.get((b, a)) for b in names] for a in names]}
+
+
+def _systems(inputs: Inputs) -> list[str]:
+    """Systems in pairs, by the numbers under which the answers are searched."""
+    return sorted({answer.system for pair in inputs.pairs for answer in (pair.a, pair.b)})
+
+
 def _pairs(inputs: Inputs) -> list[dict[str, Any]]:
-    """Every pair with what each judge said of it."""
-    said: dict[str, list[dict[str, str]]] = {}
-    for verdict in sorted(inputs.verdicts, key=lambda verdict: verdict.judge):
-        result = "no verdict" if verdict.label is None else f"{verdict.winner} won" if verdict.winner else "tie"
-        said.setdefault(verdict.pair_id, []).append(
-            {"judge": verdict.judge, "result": result, "detail": verdict.detail}
-        )
-    return [{"pair": pair, "said": said.get(pair.id, [])} for pair in inputs.pairs]
+    """Every pair with what each judge said of it, and tokens to search by: number of a system that won, `tie`, `split`
+    where judges differ, `none` where one gave no verdict or none was asked."""
+    numbers = {system: str(number) for number, system in enumerate(_systems(inputs))}
+    said: dict[str, list[Verdict]] = {}
+    for verdict in sorted(inputs.verdicts, key=lambda verdict: (place(verdict.judge), verdict.judge)):
+        said.setdefault(verdict.pair_id, []).append(verdict)
+    found = []
+    for pair in inputs.pairs:
+        own = said.get(pair.id, [])
+        labels = {numbers[v.winner] if v.winner else "tie" for v in own if v.label}
+        tokens = labels | ({"split"} if len(labels) > 1 else set())
+        tokens |= {"none"} if not own or any(verdict.label is None for verdict in own) else set()
+        rows = [{"judge": v.judge, "result": _result(v), "detail": v.detail} for v in own]
+        wins = Counter(verdict.winner for verdict in own if verdict.winner)
+        best = wins.most_common(2)
+        ahead = best[0][0] if best and (len(best) == 1 or best[0][1] > best[1][1]) else None
+        item = {"pair": pair, "said": rows, "short": _short(own), "tokens": sorted(tokens)}
+        found.append(item | {"wins": wins, "ahead": ahead})
+    return found
+
+
+def _result(verdict: Verdict) -> str:
+    return "no verdict" if verdict.label is None else f"{verdict.winner} won" if verdict.winner else "tie"
+
+
+def _short(verdicts: Sequence[Verdict]) -> str:
+    """What all judges said, in a few words: `tuned won` or `tuned won 3, tie 1`."""
+    tally = Counter(_result(verdict) for verdict in verdicts)
+    if len(verdicts) == 1:
+        return next(iter(tally))
+    return ", ".join(f"{result} {count}" for result, count in tally.most_common()) or "not judged"
+
+
+def _by_source(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The sites of every source together."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        whole = found.setdefault(row["source"], {"source": row["source"], "examples": 0, "posts": 0, "licences": {}})
+        whole["examples"] += row["examples"]
+        whole["posts"] += row["posts"]
+        for licence, count in row["licences"].items():
+            whole["licences"][licence] = whole["licences"].get(licence, 0) + count
+    return list(found.values())
+
+
+def _citation(inputs: Inputs) -> dict[str, str]:
+    """Key, version and fingerprint by which this study is cited."""
+    prints = [str(manifest.get("fingerprint")) for _, manifest in sorted(inputs.manifests.items())]
+    versions = [m["versions"]["limakit"] for m in inputs.manifests.values() if "limakit" in (m.get("versions") or {})]
+    return {
+        "cite_key": re.sub(r"[^a-z0-9]+", "", inputs.study.lower()) or "study",
+        "version": versions[0] if versions else "",
+        "fingerprint": hashlib.sha256("\n".join(prints).encode()).hexdigest()[:16],
+    }
 
 
 def _run_facts(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:

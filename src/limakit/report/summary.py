@@ -13,6 +13,7 @@ from limakit.report import significance
 from limakit.report.agreement import agreement
 from limakit.report.bias import Lengths, length_bias, position_bias, self_preference
 from limakit.report.length_control import length_controlled
+from limakit.report.people import PEOPLE, against_people, kind, panels
 from limakit.report.power import detectable, prompts_needed
 from limakit.report.ranking import davidson
 from limakit.report.rates import clustered_error, outcome, scores
@@ -47,14 +48,17 @@ def summarise(
     With `candidate`, its comparisons with `baselines` (by default all it meets); without, every pair of systems in
     alphabetical order. `asked` is the number of pairs there should be for each baseline. `lengths` add length bias and
     the length-controlled win rate, `preferences` (of judges that answer with probabilities) their mean. `authors` says
-    which system a judge is, where its name `kind:system` does not. Raises InputError where a judge has two verdicts on
-    one pair.
+    which system a judge is, where its name `kind:system` does not. Judges come in the order of `people.panels`, and
+    several people are one judge, `people`, besides. Raises InputError where a judge has two verdicts on one pair.
     """
     seen = set()
     for verdict in verdicts:
         key = (verdict.judge, verdict.pair_id)
         if key in seen:
-            raise InputError(f"judge {key[0]!r} has two verdicts on pair {key[1]!r}")
+            raise InputError(
+                f"judge {key[0]!r} has two verdicts on pair {key[1]!r}",
+                fix="Keep one of them; two people, or two runs, need two names.",
+            )
         seen.add(key)
     systems = sorted({name for verdict in verdicts for name in (verdict.a, verdict.b)})
     if candidate is None:
@@ -65,23 +69,28 @@ def summarise(
         contests = [(candidate, other) for other in others]
     options = {"resamples": resamples, "seed": seed, "confidence": confidence}
     judges = []
-    for judge in sorted({verdict.judge for verdict in verdicts}):
-        own = [verdict for verdict in verdicts if verdict.judge == judge]
+    for judge, own in panels(verdicts).items():
         author = (authors or {}).get(judge, judge.partition(":")[2])
         judges.append(
             {
                 "judge": judge,
+                "kind": kind(judge),
+                "people": len({verdict.judge for verdict in own}) if judge == PEOPLE else None,
                 "verdicts": len(own),
                 "missing": sum(verdict.label is None for verdict in own),
                 "against": _contests(own, contests, asked, lengths or {}, preferences or {}, options),
                 "differences": _differences(own, contests, options),
-                "position": position_bias(own, confidence=confidence),
-                "length": length_bias(own, lengths, confidence=confidence) if lengths is not None else None,
+                "position": position_bias(own, **options),
+                "length": length_bias(own, lengths, **options) if lengths is not None else None,
                 "self": self_preference(verdicts, judge, author, **options) if author in systems else None,
                 "ranking": _ranking(own, seed=seed, confidence=confidence),
             }
         )
-    return _plain({"settings": options, "judges": judges, "agreement": _agreements(verdicts, options)})
+    agreed = {
+        "agreement": _agreements(verdicts, options),
+        "against_people": against_people(verdicts, candidate, options),
+    }
+    return _plain({"settings": options, "judges": judges, **agreed})
 
 
 def _contests(
@@ -96,6 +105,7 @@ def _contests(
     for candidate, baseline in contests:
         own = [verdict for verdict in verdicts if {verdict.a, verdict.b} == {candidate, baseline}]
         row: dict[str, Any] = {"candidate": candidate, "baseline": baseline, "asked": asked, "verdicts": len(own)}
+        row["pairs"] = len({verdict.pair_id for verdict in own})
         found = outcome(own, candidate, **options)
         row |= asdict(found) if found else {"win": 0, "tie": 0, "lose": 0, "missing": len(own), "prompts": 0}
         if found and found.win + found.lose:

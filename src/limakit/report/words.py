@@ -22,6 +22,11 @@ def judge_name(judge: str) -> str:
     return f"{kind} {name}" if name else judge
 
 
+def who(judge: Mapping[str, Any]) -> str:
+    """`judge_name` of one judge of the summary; several people by their number."""
+    return f"{judge['people']} people together" if judge.get("people") else judge_name(judge["judge"])
+
+
 def counts(row: Mapping[str, Any]) -> str:
     """`tuned won 31 of 60, tied 9, lost 20 against base`."""
     labels = row["win"] + row["tie"] + row["lose"]
@@ -37,19 +42,27 @@ def interval(rate: Mapping[str, Any], confidence: float) -> str:
     return f"{percent(rate['value'])} [{percent(confidence, 1).replace('.0', '')} interval {ends}]"
 
 
-def absent(row: Mapping[str, Any]) -> str:
-    """What is missing from the rates, out of everything that was asked for."""
-    asked = row["asked"] if row["asked"] is not None else row["verdicts"]
-    unpaired = asked - row["verdicts"]
-    if asked and not unpaired and not row["missing"]:
-        return f"Every one of the {asked} pairs has a verdict."
+def unjudged(row: Mapping[str, Any]) -> int:
+    """Pairs that were asked for and are in no verdict at all."""
+    return max(0, (row["asked"] or 0) - row["pairs"])
+
+
+def absent(row: Mapping[str, Any], kind: str = "") -> str:
+    """What is missing from the rates, out of everything that was asked for; `kind` is that of the judge."""
+    left, total = unjudged(row), row["pairs"] + unjudged(row)
+    several = row["verdicts"] > row["pairs"]
+    if total and not left and not row["missing"]:
+        return f"Every one of the {total:,} pairs has {'at least one' if several else 'a'} verdict."
     parts = []
     if row["missing"]:
-        parts.append(f"{row['missing']} got no usable verdict")
-    if unpaired:
-        parts.append(f"{unpaired} had no pair of answers to judge")
+        parts.append(f"{row['missing']:,} got no usable verdict")
+    if left:
+        nobody = kind in ("people", "person")
+        parts.append(f"{left:,} {'were judged by nobody' if nobody else 'had no pair of answers to judge'}")
     return (
-        f"Of {asked} pairs asked for, {' and '.join(parts)}; that is in no rate." if parts else "No pair was asked for."
+        f"Of {total:,} pairs asked for, {' and '.join(parts)}; that is in no rate."
+        if parts
+        else "No pair was asked for."
     )
 
 
@@ -70,9 +83,10 @@ def limits(row: Mapping[str, Any]) -> str:
     if "detectable" not in row:
         return f"Against {row['baseline']} there is no win and no loss to reckon with."
     return (
-        f"Against {row['baseline']}, {row['prompts']} prompts with {percent(row['tie_share']['value'])} ties find a "
-        f"win rate that is {100 * row['detectable']:.1f} points or more from 50 % in four of five studies, and miss "
-        f"smaller ones more often. To find 5 points takes {row['prompts_for_5_points']:,} prompts."
+        f"Against {row['baseline']}, {row['prompts']:,} prompts cannot tell less than "
+        f"{100 * row['detectable']:.0f} points apart: with {percent(row['tie_share']['value'])} ties they find a win rate that is "
+        f"{100 * row['detectable']:.1f} points or more from 50 % in four of five studies, and miss smaller ones more "
+        f"often. To find 5 points takes {row['prompts_for_5_points']:,} prompts."
     )
 
 
@@ -87,12 +101,84 @@ def training(recipe: Mapping[str, Any]) -> str:
     )
 
 
-def headline(judge: Mapping[str, Any], row: Mapping[str, Any], confidence: float) -> str:
-    """The report in one sentence."""
-    who = f"judge = {judge_name(judge['judge'])}"
+def answer(judge: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Who did better, in a few words, and no more than the interval allows."""
+    one, other, rate = row["candidate"], row["baseline"], row.get("win_rate")
+    smoke = judge["judge"].startswith("metric:")
+    if rate is None:
+        return f"{one} against {other}: no verdict"
+    if rate["low"] > 0.5 or rate["high"] < 0.5:
+        best, rest = (one, other) if rate["low"] > 0.5 else (other, one)
+        return f"Closer to the references: {best}, not {rest}" if smoke else f"{best} did better than {rest}"
+    return f"No telling {one} and {other} apart{' by the references' if smoke else ''}"
+
+
+def tally(row: Mapping[str, Any], confidence: float) -> str:
+    """Counts and win rate in one sentence."""
     if row.get("win_rate") is None:
-        return f"{row['candidate']} against {row['baseline']}: no verdict; {who}."
-    return f"{counts(row)}: win rate {interval(row['win_rate'], confidence)}; {who}."
+        return "nothing to count."
+    return f"{counts(row)}: win rate {interval(row['win_rate'], confidence)}."
+
+
+def headline(judge: Mapping[str, Any], row: Mapping[str, Any], confidence: float) -> str:
+    """The report in one sentence: what was counted, and who says so."""
+    return f"{tally(row, confidence)} Judged by {who(judge)}."
+
+
+def capital(text: str) -> str:
+    """With a capital letter first."""
+    return text[:1].upper() + text[1:]
+
+
+def signed(value: float) -> str:
+    """Points with their sign and one digit, the minus a real one."""
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def length_caveat(judge: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """What the headline owes to length, where the judge leans on it beyond chance."""
+    bias, equal = judge.get("length"), row.get("length_controlled")
+    if not bias or not equal or not bias["decided"] or bias["low"] <= 0.5 <= bias["high"]:
+        return ""
+    what = "longer" if bias["share"] > 0.5 else "shorter"
+    share = bias["longer_won"] if what == "longer" else bias["decided"] - bias["longer_won"]
+    return (
+        f"Mind the length: the {what} answer was preferred in {share:,} of {bias['decided']:,} decided pairs; had both "
+        f"been equally long, the win rate would be {percent(equal['value'])} "
+        f"[{percent(equal['low'])} to {percent(equal['high'])}]."
+    )
+
+
+def figure_caption(judge: Mapping[str, Any], candidate: str, resamples: int) -> str:
+    """What the bars of a judge show, and which of the paper's figures they answer to."""
+    paper = {"people": ", as in the paper’s figure 1", "person": ", as in the paper’s figure 1"}
+    paper |= {"model": ", as in the paper’s figure 2"}
+    return (
+        f"Wins, ties and losses of {candidate}{paper.get(judge['kind'], '')}. The interval comes from {resamples:,} "
+        "resamples of prompts."
+    )
+
+
+def against_people(row: Mapping[str, Any], candidate: str) -> str:
+    """How a judge's win rate differs from people's on the same items."""
+    difference = row["difference"]
+    ends = f"[{signed(100 * difference['low'])}, {signed(100 * difference['high'])}]"
+    meaning = "does not include" if difference["low"] > 0 or difference["high"] < 0 else "includes"
+    return (
+        f"{capital(judge_name(row['judge']))} gives {candidate} {percent(row['by_judge'])} where people give it "
+        f"{percent(row['by_people'])} on the same {row['items']:,} items: {signed(100 * difference['value'])} points "
+        f"{ends}, which {meaning} 0."
+    )
+
+
+def money(amount: float) -> str:
+    """In the recipe's currency, with two significant digits below one."""
+    return f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.2g}"
+
+
+def failures(counted: Mapping[str, int]) -> str:
+    """`timeout 3, refusal 1`, or a dash."""
+    return ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in counted.items()) or "–"
 
 
 def graded(row: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """One training run: examples and a base model in, a checkpoint an epoch out."""
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from limakit.train.step import FIX, precision
 
 RUN = "run.json"
 deterministic: Any = torch.utils.deterministic
+_LOG = logging.getLogger("limakit")
 
 
 def train(
@@ -95,6 +97,10 @@ class _Job:
 def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
     """From the base model to `run.json`; returns counts."""
     settings, seed, checkpoints = job.settings, job.seed, job.checkpoints(world)
+    word = speed.advice(settings, world.device) if world.leads else None
+    if word:
+        _LOG.warning(word)
+    speed.keep_memory()
     device = world.device if world.size == 1 else torch.device("cpu")  # `shard` moves it, a layer at a time
     with _deterministic():
         torch.manual_seed(seed)

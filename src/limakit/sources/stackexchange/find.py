@@ -1,6 +1,8 @@
 """Dumps among the files that a user names: Posts.xml, archives, folders of either; each checked before work begins."""
 
+import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ _FIX = "Name a Posts.xml, a .7z of the data dump, or a folder of them."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """One dump of one site. `posts` and `users` are XML files; for an archive that is not yet unpacked, the archive."""
+    """One dump of one site. Its tables are XML files; for an archive that is not yet unpacked, the archive."""
 
     site: str
     group: str
@@ -24,6 +26,8 @@ class Dump:
     """The file as the recipe's path leads to it; the same on every machine."""
     posts: Path
     users: Path | None = None
+    comments: Path | None = None
+    """Only where dialogues are asked for."""
 
     @property
     def packed(self) -> bool:
@@ -31,19 +35,39 @@ class Dump:
         return self.posts.suffix.lower() == ".7z"
 
 
-def find_dumps(path: Path, group: str | None = None) -> list[Dump]:
-    """All dumps at `path`, in the order of their names. `group` overrides the table of known sites.
+def find_dumps(
+    path: Path, group: str | None = None, groups: Mapping[str, str] | None = None, *, comments: bool = False
+) -> list[Dump]:
+    """All dumps at `path`, in the order of their names, with their comments if asked.
 
-    Raises InputError where there is none or one of them is not what it claims to be.
+    A site's stratum is that in `groups`, else `group`, else that of the table of known sites. Raises InputError where
+    there is no dump, one is not what it claims to be, `groups` names a site of which there is none, or comments are
+    asked for and no dump has any.
     """
+    found = [
+        _dump(file, path if path.is_dir() else path.parent, group, groups or {}, comments) for file in _files(path)
+    ]
+    sites = {dump.site for dump in found}
+    for site in groups or ():
+        if site not in sites:
+            near = ", ".join(difflib.get_close_matches(site, sorted(sites), 3, 0.0))
+            raise InputError(f"no dump of the site {site!r}, which groups names", where=path, fix=f"Nearest: {near}.")
+    if comments and not any(dump.comments for dump in found):
+        fix = "Put Comments.xml beside Posts.xml, or set dialogues = false."
+        raise InputError("has no comments to make dialogues of", where=path, fix=fix)
+    return found
+
+
+def _files(path: Path) -> list[Path]:
+    """The files of posts at a path."""
     if path.is_file():
-        return [_dump(path, path.parent, group)]
+        return [path]
     if not path.is_dir():
         raise InputError("no such file or folder", where=path, fix=_FIX)
     files = sorted(p for p in path.rglob("*") if p.is_file() and _is_posts(p))
     if not files:
         raise InputError("no Posts.xml and no .7z in this folder", where=path, fix=_FIX)
-    return [_dump(file, path, group) for file in files]
+    return files
 
 
 def _is_posts(path: Path) -> bool:
@@ -55,17 +79,27 @@ def _is_posts(path: Path) -> bool:
     )
 
 
-def _dump(path: Path, root: Path, group: str | None) -> Dump:
+def _dump(path: Path, root: Path, group: str | None, groups: Mapping[str, str], comments: bool) -> Dump:
     named = path.resolve().parent.name if path.name.lower() == "posts.xml" else path.name
     site = site_of(named)
-    users = path.with_name(re.sub(r"(?i)posts(?=\.(?:xml|7z)$)", "Users", path.name))
-    if path.suffix.lower() == ".7z":
-        users = users if users.is_file() else path
-    else:
+    if path.suffix.lower() != ".7z":
         check_head(path)
-        users = users if users != path and users.is_file() else None
-    label = path.relative_to(root).as_posix()
-    return Dump(site=site, group=group or group_of(site), label=label, posts=path, users=users)
+    return Dump(
+        site=site,
+        group=groups.get(site) or group or group_of(site),
+        label=path.relative_to(root).as_posix(),
+        posts=path,
+        users=_beside(path, "Users"),
+        comments=_beside(path, "Comments") if comments else None,
+    )
+
+
+def _beside(posts: Path, table: str) -> Path | None:
+    """Another table of the same dump: a file beside that of the posts, else the archive itself."""
+    other = posts.with_name(re.sub(r"(?i)posts(?=\.(?:xml|7z)$)", table, posts.name))
+    if other != posts and other.is_file():
+        return other
+    return posts if posts.suffix.lower() == ".7z" else None
 
 
 def check_head(path: Path, name: object = None) -> None:

@@ -12,11 +12,14 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import orjson
 
 from limakit.engine import Executor, Progress, silent
 from limakit.errors import InputError
 from limakit.sources.harvest import MOST_QUARANTINED, SiteCount
 from limakit.sources.stackexchange.archive import unpack
+from limakit.sources.stackexchange.comments import Speakers, find_threads
+from limakit.sources.stackexchange.dialogues import dialogues
 from limakit.sources.stackexchange.find import Dump, check_head
 from limakit.sources.stackexchange.merge import best_answers
 from limakit.sources.stackexchange.render import Batch, post_at, render
@@ -41,6 +44,8 @@ class Harvest:
 
     candidates: Path
     """JSONL of Candidate."""
+    dialogues: Path | None
+    """JSONL of Candidate too, where dialogues are asked for."""
     sites: tuple[SiteCount, ...]
     quarantine: tuple[dict[str, str | int], ...]
     """`file`, `offset` in bytes and `reason` of the first rows that could not be read; all are counted."""
@@ -58,7 +63,8 @@ def read(
     progress: Progress = silent,
     split_bytes: int = SPLIT_BYTES,
 ) -> Harvest:
-    """Read dumps. Writes `candidates.jsonl` and, for archives, scratch under `folder/unpacked`.
+    """Read dumps. Writes `candidates.jsonl`, `dialogues.jsonl` where a dump has comments to read, and, for archives,
+    scratch under `folder/unpacked`.
 
     Raises InputError where a dump cannot be read at all; damage within one is quarantined and counted.
     """
@@ -84,9 +90,17 @@ def read(
         best = _with_questions(best, tables, spill)
     del tables
     target = folder / "candidates.jsonl"
-    files.publish(target, _rendered(best, opened, editor, executor, counts, rejects, progress))
+    speakers: Speakers = {}
+    files.publish(target, _rendered(best, opened, editor, executor, counts, rejects, progress, speakers))
+    talks = None
+    if any(dump.comments for dump in opened):
+        talks = folder / "dialogues.jsonl"
+        threads = find_threads(opened, speakers, counts, quarantine, executor=executor, progress=progress)
+        made = dialogues(target, threads, editor, counts, rejects)
+        files.publish(talks, (orjson.dumps(candidate) + b"\n" for candidate in made))
     return Harvest(
         candidates=target,
+        dialogues=talks,
         sites=tuple(counts[site] for site in sorted(counts)),
         quarantine=tuple(quarantine),
         dumps=opened,
@@ -97,12 +111,13 @@ def _unpacked(dump: Dump, scratch: Path) -> Dump:
     """The dump with plain XML files, unpacked into `scratch` where it is an archive."""
     if not dump.packed:
         return dump
-    posts, users = scratch / "Posts.xml", scratch / "Users.xml"
+    posts, users, comments = (scratch / f"{table}.xml" for table in ("Posts", "Users", "Comments"))
     if not unpack(dump.posts, "Posts.xml", posts):
         raise InputError("has no Posts.xml in it", where=dump.posts, fix="Name an archive of the data dump.")
     check_head(posts, dump.posts)
-    found = dump.users is not None and unpack(dump.users, "Users.xml", users)
-    return replace(dump, posts=posts, users=users if found else None)
+    known = dump.users is not None and unpack(dump.users, "Users.xml", users)
+    said = dump.comments is not None and unpack(dump.comments, "Comments.xml", comments)
+    return replace(dump, posts=posts, users=users if known else None, comments=comments if said else None)
 
 
 def _count(
@@ -173,8 +188,11 @@ def _rendered(
     counts: dict[str, SiteCount],
     rejects: RejectLog,
     progress: Progress,
+    speakers: Speakers,
 ) -> Iterator[bytes]:
-    """The third map: JSON lines of the candidates; logs what is found unfit only now."""
+    """The third map: JSON lines of the candidates; logs what is found unfit only now. Fills `speakers` for sites with
+    comments to read."""
+    talked = {dump.site for dump in dumps if dump.comments}
     batches = [
         Batch(dumps[answers[0].dump], tuple(answers))
         for _, group in groupby(best, key=lambda answer: answer.dump)
@@ -187,6 +205,9 @@ def _rendered(
             rejects.add(SOURCE, batch.dump.site, number, reason, score)
             count.rejected[reason[0]] += 1
         count.candidates += result.count
+        if batch.dump.site in talked:
+            pairs = {number: (answerer, asker) for number, answerer, asker in result.speakers}
+            speakers.setdefault(batch.dump.site, {}).update(pairs)
         done += len(batch.answers)
         progress("writing candidates", done, len(best), "answers")
         yield result.lines

@@ -29,6 +29,8 @@ class Rendered:
 
     lines: bytes = b""
     count: int = 0
+    speakers: list[tuple[int, int, int]] = field(default_factory=list)
+    """(Id of the answer, its author, the question's author) where both have an account, and not the same one."""
     rejected: list[tuple[int, Reason, int]] = field(default_factory=list)
 
 
@@ -36,7 +38,7 @@ def render(batch: Batch, editor: Editor) -> Rendered:
     """Render a batch."""
     result, lines = Rendered(), []
     for answer in batch.answers:
-        made = _candidate(batch.dump, answer, editor)
+        made = _candidate(batch.dump, answer, editor, result.speakers)
         if isinstance(made, Candidate):
             lines.append(orjson.dumps(made) + b"\n")
         else:
@@ -45,7 +47,7 @@ def render(batch: Batch, editor: Editor) -> Rendered:
     return result
 
 
-def _candidate(dump: Dump, answer: Answer, editor: Editor) -> Candidate | Reason:
+def _candidate(dump: Dump, answer: Answer, editor: Editor, speakers: list[tuple[int, int, int]]) -> Candidate | Reason:
     if answer.asked < 0:
         return "no_question", f"question {answer.parent} is not in the dump"
     try:
@@ -56,6 +58,9 @@ def _candidate(dump: Dump, answer: Answer, editor: Editor) -> Candidate | Reason
     if not prompts:
         return "no_prompt", ""
     given = post_at(dump, answer.offset)
+    answerer, asker = given.owner or 0, asked.owner or 0
+    if min(answerer, asker) > 0 and answerer != asker:
+        speakers.append((given.id, answerer, asker))
     return Candidate(
         id=f"stackexchange/{dump.site}/{given.id}",
         source="stackexchange",

@@ -20,7 +20,9 @@ _ROW = re.compile(rb"<row(?:\s+[A-Za-z_][\w.-]*\s*=\s*" + _VALUE + rb")+\s*/?>")
 _PLAIN_ROW = re.compile(rb'<row(?: [A-Za-z]+="[^"<\x00-\x08\x0b\x0c\x0e-\x1f]*")+ ?/>')
 _NAME = re.compile(rb' ([A-Za-z]+)="')
 _ATTRIBUTE = re.compile(rb"([A-Za-z_][\w.-]*)\s*=\s*(" + _VALUE + rb")")
-_FURNITURE = re.compile(rb"(?:\s|\xef\xbb\xbf|<\?xml[^<>]*\?>|</?posts\s*>|</row\s*>|<!--(?:(?!-->).)*-->)*", re.DOTALL)
+_FURNITURE = re.compile(
+    rb"(?:\s|\xef\xbb\xbf|<\?xml[^<>]*\?>|</?(?:posts|comments)\s*>|</row\s*>|<!--(?:(?!-->).)*-->)*", re.DOTALL
+)
 _REFERENCE = re.compile(r"&(?:#x([0-9A-Fa-f]{1,8});|#([0-9]{1,8});|(lt|gt|amp|quot|apos);)?")
 _ODD_REFERENCE = re.compile(rb"&(?!lt;|gt;|amp;|quot;|apos;|#xA;|#xD;|#x9;)")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
@@ -132,13 +134,13 @@ def leftover(unit: bytes) -> bytes:
 def post(row: bytes) -> Post:
     """Decode a row. Raises Refused where it is damaged or lacks what every post has."""
     found = attributes(row)
-    kind, owner = _integer(found, "PostTypeId"), found.get("OwnerUserId", "")
+    kind, owner = integer(found, "PostTypeId"), found.get("OwnerUserId", "")
     return Post(
-        id=_integer(found, "Id"),
+        id=integer(found, "Id"),
         kind=kind,
-        parent=_integer(found, "ParentId") if kind == 2 else None,
-        score=_integer(found, "Score"),
-        body=_text(found, "Body") if kind in (1, 2) else found.get("Body", ""),
+        parent=integer(found, "ParentId") if kind == 2 else None,
+        score=integer(found, "Score"),
+        body=text(found, "Body") if kind in (1, 2) else found.get("Body", ""),
         title=found.get("Title", ""),
         created=found.get("CreationDate", ""),
         edited=found.get("LastEditDate"),
@@ -148,14 +150,16 @@ def post(row: bytes) -> Post:
     )
 
 
-def _text(found: dict[str, str], name: str) -> str:
+def text(found: dict[str, str], name: str) -> str:
+    """The attribute of that name. Raises Refused where there is none."""
     if name not in found:
         raise Refused(f"no {name}")
     return found[name]
 
 
-def _integer(found: dict[str, str], name: str) -> int:
-    text = _text(found, name)
-    if not _INTEGER.fullmatch(text):
+def integer(found: dict[str, str], name: str) -> int:
+    """The attribute of that name as a number. Raises Refused where there is none, or it is none."""
+    value = text(found, name)
+    if not _INTEGER.fullmatch(value):
         raise Refused(f"{name} is not a whole number")
-    return int(text)
+    return int(value)

@@ -45,6 +45,14 @@ class Editor(Protocol):
         """Prompts that a question may become; none where it is not fit to be one."""
         ...
 
+    def remark(self, text: str) -> str:
+        """The turn of a dialogue that a comment becomes; empty where nothing is left of it."""
+        ...
+
+    def exchange(self, asked: str, said: str) -> str | None:
+        """Why a remark and the reply to it do not go on with a dialogue. None to keep both."""
+        ...
+
 
 @dataclass(slots=True)
 class Scanned:
