@@ -104,6 +104,7 @@ def test_tasks_have_instructions_and_several_examples() -> None:
     assert len(files) >= 50
     for path in files:
         task = json.loads(path.read_text(encoding="utf-8"))
-        assert len(" ".join(task["Definition"]).split()) >= 8, path.name
+        told = task["Definition"]
+        assert len((told if isinstance(told, str) else " ".join(told)).split()) >= 8, path.name
         assert task["Instances"], path.name
         assert all(instance["input"] and instance["output"][0] for instance in task["Instances"]), path.name

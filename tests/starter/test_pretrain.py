@@ -2,6 +2,7 @@
 
 import json
 import random
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,28 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 from tests.starter.texts import STARTER, of
 
 TOOLS = Path(__file__).parents[2] / "tools/pretrain"
-WORDS = "the water and a stone in light of old green tea with bread under seven small boats near home at dusk".split()
+WORDS = [
+    "the",
+    "water",
+    "and",
+    "a",
+    "stone",
+    "in",
+    "light",
+    "of",
+    "old",
+    "green",
+    "tea",
+    "under",
+    "seven",
+    "small",
+    "boats",
+]
 
 
 def small(vocab: int, end: int) -> LlamaForCausalLM:
     """One layer of the script's architecture."""
-    import model
-
-    shape = model.build(vocab, end).config
+    shape = import_module("model").build(vocab, end).config
     shape.update({"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1, "num_attention_heads": 1})
     shape.update({"num_key_value_heads": 1, "layer_types": None})
     return LlamaForCausalLM(shape)
@@ -31,15 +46,18 @@ def small(vocab: int, end: int) -> LlamaForCausalLM:
 def tools(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The script's modules, at a size for tests and without the compiler."""
     monkeypatch.syspath_prepend(str(TOOLS))
-    import export
-    import pretrain
-    import training
-
+    export, pretrain, training = (import_module(name) for name in ("export", "pretrain", "training"))
     monkeypatch.setattr(pretrain, "VOCABULARY", 300)
     monkeypatch.setattr(pretrain, "build", small)
     monkeypatch.setattr(export, "HELD_OUT_TOKENS", 300)
     monkeypatch.setattr(export, "PROMPTS", ("The water",))
-    for name, value in {"WORKERS": 1, "BATCH_TOKENS": 128, "MICRO_BATCH_TOKENS": 64, "LOG_EVERY": 2, "SAVE_EVERY": 3}.items():
+    for name, value in {
+        "WORKERS": 1,
+        "BATCH_TOKENS": 128,
+        "MICRO_BATCH_TOKENS": 64,
+        "LOG_EVERY": 2,
+        "SAVE_EVERY": 3,
+    }.items():
         monkeypatch.setattr(training, name, value)
     monkeypatch.setattr(training, "LENGTHS", ((0.0, 16), (0.5, 64)))
     monkeypatch.setattr(torch, "compile", lambda function, dynamic: function)
@@ -62,10 +80,8 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def run(corpus: Path, out: str) -> int:
-    import pretrain
-
     words = ["--corpus", str(corpus), "--out", str(corpus / out), "--cache", str(corpus / f"{out}-cache")]
-    return pretrain.main([*words, "--tokens", "0.001", "--minutes", "1e6"])
+    return import_module("pretrain").main([*words, "--tokens", "0.001", "--minutes", "1e6"])
 
 
 def test_a_killed_run_ends_in_the_same_weights_and_contaminated_documents_go(
@@ -99,8 +115,7 @@ def test_a_killed_run_ends_in_the_same_weights_and_contaminated_documents_go(
 
 def test_the_last_windows_are_as_long_as_the_positions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(TOOLS))
-    import training
-
+    training = import_module("training")
     config = json.loads((STARTER / "model/config.json").read_text(encoding="utf-8"))
     assert training.LENGTHS[-1][1] == config["max_position_embeddings"]
     assert all(training.MICRO_BATCH_TOKENS % length == 0 for _, length in training.LENGTHS)
@@ -108,8 +123,7 @@ def test_the_last_windows_are_as_long_as_the_positions(monkeypatch: pytest.Monke
 
 def test_bfloat16_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(TOOLS))
-    import training
-
+    training = import_module("training")
     capable = torch.cpu.get_capabilities()
-    fast = bool(capable.get("avx512_bf16") or capable.get("amx_bf16"))
-    assert (training.PRECISION == torch.bfloat16) is fast
+    fast = capable.get("avx512_bf16") or capable.get("amx_bf16")
+    assert training.PRECISION is (torch.bfloat16 if fast else torch.float32)

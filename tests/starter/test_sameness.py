@@ -1,4 +1,4 @@
-"""Nothing is said twice: within the starter data, between its splits, and against public text that nobody here wrote."""
+"""Nothing is said twice: in the starter data, between its splits, or by public text that nobody here wrote."""
 
 import html
 import json
@@ -85,7 +85,7 @@ def runs(text: str) -> set[int]:
 
 
 def test_no_run_of_words_is_shared_with_public_data() -> None:
-    """All of it with LIMAKIT_REAL_SCAN=all, which takes some ten minutes; else what is small."""
+    """All of it with LIMAKIT_REAL_SCAN=all, which takes a quarter of an hour; else what is small."""
     if not REAL.is_dir():
         pytest.skip("LIMAKIT_REAL_DATA names no folder of public data")
     ours = everything()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import zstandard
-from limakit.curate.words import U64, hashed, shingles
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from limakit.curate.words import U64, hashed, shingles
 
 SUBSETS = ("expository", "wikipedia", "fiction")
 END = "<|endoftext|>"
@@ -42,7 +43,11 @@ class Protected:
         starter, texts = Path(str(resources.files("limakit"))) / "starter", []
         for path in (*sorted((starter / "prompts").glob("*.jsonl")), starter / "dialogues/scripts.jsonl"):
             for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-                texts += [*(m["content"] for m in row.get("messages", ())), row.get("reference") or "", *row.get("turns", ())]
+                texts += [
+                    *(m["content"] for m in row.get("messages", ())),
+                    row.get("reference") or "",
+                    *row.get("turns", ()),
+                ]
         return cls(texts)
 
     def meets(self, text: str) -> bool:

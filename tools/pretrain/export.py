@@ -45,7 +45,10 @@ def export(model: LlamaForCausalLM, tokenizer: Tokenizer, report: Report, corpus
     write_tokenizer(tokenizer, model.config.max_position_embeddings, partial)
     # Everything reported is measured on the files as a user would load them.
     loaded = AutoModelForCausalLM.from_pretrained(partial, dtype=torch.float32).eval()
-    measurements = [measure(loaded, tokenizer, documents(corpus, subset, report.plan.refused, held_out=True), subset) for subset in SUBSETS]
+    measurements = [
+        measure(loaded, tokenizer, documents(corpus, subset, report.plan.refused, held_out=True), subset)
+        for subset in SUBSETS
+    ]
     (partial / "README.md").write_text(card(loaded, report, measurements, samples(partial)), encoding="utf-8")
     out.mkdir(parents=True, exist_ok=True)
     for file in partial.iterdir():

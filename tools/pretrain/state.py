@@ -27,7 +27,9 @@ def save(path: Path, state: State) -> None:
     """Write beside the destination, sync, rename: a kill leaves the state before or this one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in state.tensors.items()}, partial, {TOLD: json.dumps(state.told)})
+    save_file(
+        {name: tensor.contiguous() for name, tensor in state.tensors.items()}, partial, {TOLD: json.dumps(state.told)}
+    )
     with partial.open("rb") as written:
         os.fsync(written.fileno())
     partial.rename(path)
@@ -43,4 +45,5 @@ def load(path: Path) -> State | None:
     if not path.exists():
         return None
     with safe_open(path, "pt") as file:
-        return State({name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()[TOLD]))
+        names: list[str] = file.keys()
+        return State({name: file.get_tensor(name) for name in names}, json.loads(file.metadata()[TOLD]))

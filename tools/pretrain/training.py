@@ -20,7 +20,7 @@ from transformers import LlamaForCausalLM
 WORKERS = 2
 BATCH_TOKENS = 8192
 MICRO_BATCH_TOKENS = 2048
-# Sequence length by the share of the run at which it begins: short is fast and teaches most; the full context comes last.
+# Sequence length by the share of the run at which it begins: short is fast and teaches most; the whole context is last.
 LENGTHS = ((0.0, 256), (0.6, 512), (0.85, 1024), (0.95, 2048))
 WARM_UP, DECAY_FROM = 0.02, 0.35
 MATRIX_RATE, OTHER_RATE = 0.02, 0.006
@@ -173,7 +173,7 @@ def work(model: LlamaForCausalLM, plan: Plan, exchange: Exchange, worker: int) -
         total = 0.0
         for part in range(micro_batches):
             tokens_BT, targets_BT = sampler.batch(length, step, part)
-            with torch.autocast("cpu", torch.bfloat16, enabled=PRECISION == torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=PRECISION is torch.bfloat16):
                 loss = compiled(model, tokens_BT, targets_BT) / micro_batches
             loss.backward()
             total += loss.item()
