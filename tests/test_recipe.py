@@ -20,7 +20,7 @@ def test_the_empty_recipe_is_the_papers(tmp_path: Path) -> None:
     recipe = load(tmp_path, "")
     assert (recipe.curate.min_score, recipe.curate.min_chars, recipe.curate.max_chars) == (10, 1200, 4096)
     quotas = {"stem": 200, "other": 200, "wikihow": 200, "writing_prompts": 150, "natural_instructions": 50}
-    assert (recipe.curate.temperature, recipe.curate.quotas) == (3.0, {**quotas, "ask_reddit": 70})
+    assert (recipe.curate.temperature, recipe.curate.quotas) == (3.0, {**quotas, "dialogues": 20, "ask_reddit": 70})
     train = recipe.train
     assert (train.epochs, train.batch_size, train.max_tokens, train.residual_dropout) == (15, 32, 2048, 0.3)
     assert (train.learning_rate, train.final_learning_rate) == (1e-5, 1e-6)

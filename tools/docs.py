@@ -1,6 +1,7 @@
 """Write docs/recipe.md and docs/cli.md from the code: `python tools/docs.py`. A test compares them."""
 
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -33,6 +34,10 @@ def recipe_page() -> str:
         section: Any = parts[-1] if parts else field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
             lines += _section((section.__doc__ or "``").split("`")[1], section, head)
+            for inner in section.model_fields.values():
+                for part in get_args(inner.annotation):
+                    if isinstance(part, type) and issubclass(part, BaseModel):
+                        lines += _section((part.__doc__ or "``").split("`")[1], part, head)
         else:
             lines += [
                 "## Top level",
@@ -47,8 +52,19 @@ def recipe_page() -> str:
 
 def _section(title: str, section: type[BaseModel], head: list[str]) -> list[str]:
     summary = " ".join((section.__doc__ or "").split("`: ", 1)[-1].split())
+    tables = {key: _table(inner.annotation) for key, inner in section.model_fields.items()}
     rows = [_row(key, inner) for key, inner in section.model_fields.items()]
-    return [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head, *rows, ""]
+    lines = [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head, *rows, ""]
+    for table in tables.values():
+        if table is not None:
+            lines += _section((table.__doc__ or "``").split("`")[1], table, head)
+    return lines
+
+
+def _table(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key holds, where it holds one."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _row(key: str, field: Any) -> str:
@@ -83,6 +99,10 @@ def _type(annotation: Any) -> str:
         return f"{'list' if origin is list else 'table'} of {_type(args[-1])}"
     if origin is not None and args:
         return _type(args[0])
+    if annotation is Any:
+        return "anything"
+    if _table(annotation):
+        return "section"
     return {"str": "text", "int": "integer", "float": "number", "bool": "true/false"}[annotation.__name__]
 
 
@@ -90,12 +110,17 @@ def cli_page() -> str:
     """The help of every command."""
     command: Any = typer.main.get_command(app)
     lines = ["# The commands", "", "Generated from `src/limakit/cli/app.py`.", ""]
-    for name in ["", *command.commands]:
-        words = ["limakit", name] if name else ["limakit"]
-        inner = command.commands[name] if name else command
+    for words, inner in _commands(["limakit"], command):
         context = inner.make_context(" ".join(words), [], resilient_parsing=True)
         lines += [f"## `{' '.join(words)}`", "", "```", inner.get_help(context).strip(), "```", ""]
     return "\n".join(lines)
+
+
+def _commands(words: list[str], command: Any) -> Iterator[tuple[list[str], Any]]:
+    """A command and all below it."""
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _commands([*words, name], inner)
 
 
 PAGES = {"recipe.md": recipe_page, "cli.md": cli_page}

@@ -13,7 +13,8 @@ from pydantic import Field, ValidationError, model_validator
 from limakit.errors import RecipeError
 from limakit.recipe_annotate import Annotate
 from limakit.recipe_curate import Curate
-from limakit.recipe_judges import ModelJudge
+from limakit.recipe_experiments import Ablate, Dialogue
+from limakit.recipe_judges import ModelJudge, SystemEndpoint
 from limakit.recipe_sources import KINDS, Count, Section, Source
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -86,6 +87,25 @@ class Train(Section):
         return self
 
 
+class InstructionTrain(Train):
+    """`[systems.NAME.train]`: as `[train]`, with the settings of Alpaca (Taori et al. 2023) where they are left out."""
+
+    epochs: Annotated[int, Field(ge=1)] = 3
+    """Passes over the instruction data."""
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    """Examples an optimiser step."""
+    learning_rate: Positive = 2e-5
+    """Of the first step."""
+    final_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+    """Of the last step; linear in between, where Alpaca's was a cosine."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """AdamW decoupled weight decay."""
+    max_tokens: Annotated[int, Field(ge=8)] = 512
+    """Longest sequence."""
+    residual_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """None, as in Alpaca."""
+
+
 class Choose(Section):
     """`[choose]`: which epoch's checkpoint to keep, by blind comparison on the dev prompts (paper, section 3)."""
 
@@ -102,25 +122,40 @@ class Choose(Section):
 class System(Section):
     """`[systems.NAME]`: somebody who answers. `tuned` and `base` are there without an entry."""
 
-    kind: Literal["tuned", "base", "few_shot", "folder"]
+    kind: Literal["tuned", "base", "few_shot", "folder", "trained", "endpoint"]
     """`tuned`: a checkpoint of this study; `base`: the base model, which continues the plain text; `few_shot`: the base
     model after three worked examples (Lin et al. 2023); `folder`: any model, asked through its chat template if it has
-    one."""
+    one; `trained`: the base model fine-tuned on other instruction data, as the paper did for Alpaca; `endpoint`: a
+    server, as the paper's other baselines were."""
     model: str | None = None
     """For `folder`: a model folder (relative to the recipe), or a name on the Hugging Face hub."""
     revision: str | None = None
     """For `folder`: commit of a hub model."""
     checkpoint: Checkpoint | None = None
     """For `tuned`: the epoch, where it is not that of `generate.checkpoint`."""
+    data: str | None = None
+    """For `trained`: file of instruction data (relative to the recipe), JSON or JSONL with `instruction`, `input` and
+    `output`, or with `messages`."""
+    train: InstructionTrain | None = None
+    """For `trained`: its settings, in `[systems.NAME.train]`."""
+    endpoint: SystemEndpoint | None = None
+    """For `endpoint`: the server, in `[systems.NAME.endpoint]`."""
 
     @model_validator(mode="after")
     def _check(self) -> "System":
-        if (self.model is not None) != (self.kind == "folder"):
-            raise ValueError("a system of kind folder needs its model, and no other kind takes one")
-        if self.revision is not None and self.kind != "folder":
-            raise ValueError("revision belongs to systems of kind folder")
-        if self.checkpoint is not None and self.kind != "tuned":
-            raise ValueError("checkpoint belongs to systems of kind tuned")
+        for key, kind, needed in (
+            ("model", "folder", True),
+            ("revision", "folder", False),
+            ("checkpoint", "tuned", False),
+            ("data", "trained", True),
+            ("train", "trained", False),
+            ("endpoint", "endpoint", True),
+        ):
+            there = getattr(self, key) is not None
+            if there and self.kind != kind:
+                raise ValueError(f"{key} belongs to systems of kind {kind}")
+            if needed and not there and self.kind == kind:
+                raise ValueError(f"a system of kind {kind} needs its {key}")
         return self
 
 
@@ -137,7 +172,10 @@ class Generate(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Nucleus: the smallest set of tokens with at least this probability."""
     repetition_penalty: Annotated[float, Field(ge=1)] = 1.2
-    """On tokens already generated (Keskar et al. 2019); prompt tokens are not penalised."""
+    """Divides the logits of tokens that came before (Keskar et al. 2019), once however often they came."""
+    penalty_on: Literal["generated", "hf"] = "generated"
+    """Tokens it falls on: those `generated`, as in the paper, or also those of the prompt, as Hugging Face's `generate`
+    does (`hf`). EOT ends every user turn, so with `hf` answers end later. Kept with every response."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 2048
     """Longest answer, the end-of-turn token included."""
     samples: Annotated[int, Field(ge=1)] = 1
@@ -195,6 +233,8 @@ class Recipe(Section):
     judges: list[ModelJudge] = []
     annotate: Annotate = Annotate()
     report: Report = Report()
+    ablate: Ablate = Ablate()
+    dialogue: Dialogue = Dialogue()
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
@@ -204,6 +244,8 @@ class Recipe(Section):
         for name in [self.compare.candidate, *self.compare.baselines]:
             if name not in self.generate.systems:
                 raise ValueError(f"compare: system {name!r} is not in generate.systems")
+        if "tuned" in self.systems and self.systems["tuned"].kind == "trained":
+            raise ValueError("systems.tuned: the name is that of this study's own training, choose another")
         if self.compare.candidate in self.compare.baselines:
             raise ValueError(f"compare: {self.compare.candidate!r} cannot be its own baseline")
         names = [judge.name for judge in self.judges]
@@ -234,11 +276,16 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError("no recipe here", where=path, fix="Start a study with: limakit new FOLDER") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"not valid TOML: {error}", where=path, fix="Mend that line and run again.") from None
+    return check_recipe(data, path)
+
+
+def check_recipe(data: dict[str, Any], where: object) -> Recipe:
+    """The recipe that `data`, read from TOML, describes. Raises RecipeError with `where`, key and remedy."""
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
         errors = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        raise RecipeError(_explain(errors[0]), where=path, fix="Mend that key and run again.") from None
+        raise RecipeError(_explain(errors[0]), where=where, fix="Mend that key and run again.") from None
 
 
 def _explain(error: Any) -> str:

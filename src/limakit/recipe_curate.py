@@ -34,6 +34,10 @@ class Curate(Section):
     contamination_cosine: Probability = 0.6
     """TF-IDF cosine from which a training candidate is too close to a dev or test prompt, or to its reference; 0 drops
     the rule. Ours."""
+    contamination_meaning: Probability = 0.85
+    """Cosine of sentence vectors from which a training example is too close to a dev or test prompt, or to its
+    reference. Looked at only where `embeddings` names a model, and only for what would be taken; 0 drops the rule.
+    Ours."""
     same_author: Literal["report", "reject"] = "report"
     """Training candidates by somebody who wrote for dev or test: count them in contamination.json, or drop them."""
     temperature: Positive = 3.0
@@ -43,16 +47,19 @@ class Curate(Section):
     whole stratum; `random` and `longest` are controls to compare with. How many of each site is the same for all."""
     diversity: Literal["facility_location", "k_centre"] = "facility_location"
     """What `diverse` looks for: examples that lie near all the others, or far from each other. Ours."""
-    quality: dict[Literal["votes", "length", "readability"], Probability] = {
+    quality: dict[Literal["votes", "length", "readability", "difficulty"], Probability] = {
         "votes": 0.3,
         "length": 0.1,
         "readability": 0.1,
     }
-    """Share of each signal in what `diverse` decides by; the rest, to 1, is diversity. Ours."""
+    """Share of each signal in what `diverse` decides by; the rest, to 1, is diversity. `difficulty` asks the base model
+    how little the prompt helps it to foresee the answer (IFD, Li et al. 2023): two passes for each of the shortlist,
+    so a GPU is wanted. Ours."""
     shortlist: Count = 20
     """How many of a site `diverse` looks at, best by quality, for each that it takes; 0 for all of them. Ours."""
     embeddings: str = "tfidf"
-    """Vectors for `diverse`: `tfidf` is light and needs no download; or the folder of a sentence-transformers model."""
+    """Vectors for `diverse` and `contamination_meaning`: `tfidf` is light and needs no download, but knows words only;
+    or the folder of a sentence-transformers model."""
     quotas: dict[str, Count] = {
         "stem": 200,
         "other": 200,

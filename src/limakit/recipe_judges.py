@@ -53,6 +53,19 @@ class Endpoint(Section):
         return self
 
 
+class SystemEndpoint(Endpoint):
+    """`[systems.NAME.endpoint]`: a server that answers the prompts as one of the study's systems. Where `temperature`
+    and `max_tokens` are left out, they are those of `[generate]`. See docs/systems.md."""
+
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Nucleus; sent only where it is set, as some servers refuse it beside a temperature."""
+
+    def sampled(self, temperature: float, max_new_tokens: int) -> "SystemEndpoint":
+        """The same with the recipe's sampling where this section leaves it out."""
+        given = {"temperature": temperature, "max_tokens": max_new_tokens}
+        return self.model_copy(update={k: v for k, v in given.items() if k not in self.model_fields_set})
+
+
 class ModelJudge(Endpoint):
     """`[[judges]]`: language models that judge, beside the reference metric. See docs/judges.md."""
 

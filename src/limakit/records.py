@@ -123,6 +123,8 @@ class Response:
     """Generated tokens, the end-of-turn token included."""
     sample: int = 0
     """Number of the sample where several are drawn per prompt."""
+    sampling: str = ""
+    """How it was drawn: temperature, nucleus, and on which tokens the repetition penalty fell."""
 
 
 @record

@@ -190,3 +190,11 @@ def test_prompts_are_title_and_description_where_each_stands_alone() -> None:
 def test_descriptions_that_lean_on_something_else_are_left_out(html: str) -> None:
     assert description_prompt(html, 4096) is None
     assert description_prompt("<p>Why does a wet hand burn sooner than a dry one on a hot pan?</p>", 10) is None
+
+
+def test_what_only_pointed_at_a_link_or_an_image_leaves_nothing_behind() -> None:
+    here = '<a href="http://x.org">here</a>'
+    assert markdown(f"<p>It is so.</p><p>The whole list is available {here}.</p>") == "It is so."
+    assert markdown('<p>It is so.</p><p>see <img src="a.png"></p>') == "It is so."
+    assert markdown(f"<p>It is so. A longer sentence about a list with many things worth knowing "
+                    f"in it, all of which are available {here}.</p>").endswith("available here.")  # fmt: skip

@@ -22,7 +22,7 @@ from limakit.errors import LimakitError, ModelError  # noqa: E402
 from limakit.models.chat import EOT  # noqa: E402
 from limakit.models.local import LocalSampler, load_system  # noqa: E402
 from limakit.models.local_decode import Decoder, Job  # noqa: E402
-from limakit.models.sampler import Answer, Request  # noqa: E402
+from limakit.models.sampler import Answer, Request, sampling  # noqa: E402
 from limakit.recipe import Generate  # noqa: E402
 from limakit.records import Prompt, Turn  # noqa: E402
 
@@ -106,6 +106,23 @@ def test_greedy_decoding_is_hugging_faces_token_for_token(family: str, penalty: 
         )
         theirs.append(whole[0, len(ids) :].tolist())
     assert decode(model, GREEDY.model_copy(update={"repetition_penalty": penalty}), 7) == theirs
+
+
+def test_the_hf_penalty_is_hugging_faces_and_ours_is_not() -> None:
+    """Theirs falls on the prompt too, so it is a setting by name and said with every response."""
+    model, theirs = tiny("llama"), []
+    for ids in prompts(7):
+        whole = model.generate(
+            torch.tensor([ids]), do_sample=False, max_new_tokens=24, eos_token_id=1, repetition_penalty=1.3
+        )
+        theirs.append(whole[0, len(ids) :].tolist())
+    settings = GREEDY.model_copy(update={"repetition_penalty": 1.3})
+    hf = settings.model_copy(update={"penalty_on": "hf"})
+    assert decode(model, hf, 7) == theirs
+    assert decode(model, settings, 7) != theirs
+    assert decode(model, hf.model_copy(update={"slots": 1}), 7) == theirs
+    assert "on prompt and generated tokens (hf)" in sampling(hf)
+    assert sampling(settings) == "greedy, repetition_penalty 1.3 on generated tokens"
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "mistral"])

@@ -5,12 +5,18 @@ from pathlib import Path
 import orjson
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import insert
 
+from limakit.author import decisions
+from limakit.author.handover import publish_decisions
 from limakit.engine import silent
 from limakit.errors import InputError, StudyError
 from limakit.pipeline.curating import curate
 from limakit.pipeline.forgetting import forget
+from limakit.records import Example, Turn
 from limakit.store import files
+from limakit.store.people import People
+from limakit.store.people_schema import people as persons
 from limakit.store.study import Study
 from tests.sources.dumps import GOOD, answer, dump, question
 from tests.sources.items import curated, given
@@ -136,3 +142,28 @@ def test_a_damaged_memory_is_never_ignored(tmp_path: Path, damage: str) -> None:
     (tmp_path / "forgotten.json").write_text(damage)
     with pytest.raises((StudyError, InputError), match=r"forgotten\.json"):
         curate(made, silent)
+
+
+def test_what_people_made_of_their_posts_goes_too(tmp_path: Path) -> None:
+    made = study(tmp_path)
+    posts = {"By Zoe Quill.": "", "By Ada.": ""}
+    for example in files.read_jsonl(tmp_path / "curate" / "train.jsonl", Example):
+        if example.messages[1].content in posts:
+            posts[example.messages[1].content] = example.id
+    with People.open(tmp_path / "people.db") as people:
+        with people.write() as connection:
+            connection.execute(insert(persons).values(id="a1", role="author", created=0.0))
+        for text, name in posts.items():
+            turns = [Turn(role="user", content="Why?"), Turn(role="assistant", content=f"Edited. {text}")]
+            decisions.decide(people, [name], "a1", "edit", turns=turns)
+        publish_decisions(people, tmp_path)
+    curate(made, silent)
+    assert "Edited. By Zoe Quill." in texts(tmp_path)
+    forget(made, "Zoe Quill", models=False, progress=silent)
+    assert "Zoe" not in texts(tmp_path)
+    assert "Edited. By Ada." in texts(tmp_path)
+    assert "Zoe" not in (tmp_path / "studio" / "decisions.jsonl").read_text()
+    with People.open(tmp_path / "people.db") as people:
+        assert list(decisions.current(people)) == [posts["By Ada."]]
+        publish_decisions(people, tmp_path)
+    assert curate(Study(tmp_path), silent)[0].state == "unchanged"

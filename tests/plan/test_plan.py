@@ -7,7 +7,7 @@ import pytest
 
 from limakit.cli.say_plan import text
 from limakit.errors import ModelError
-from limakit.plan.run import plan, step_flops
+from limakit.plan.run import plan, plan_model, step_flops
 from limakit.store.study import Study
 from tests.studies import write_study
 
@@ -45,6 +45,14 @@ def test_time_and_cost_follow_from_the_operations(tmp_path: Path, tiny_model: Pa
     assert four.options[0].strategy.name == "full, FSDP over 4"
     assert "hours" in text(four, 80, 4)
     json.dumps(one.data())
+
+
+def test_a_model_folder_needs_no_study(tiny_model: Path) -> None:
+    found = plan_model(tiny_model, gib=80, devices=1, tflops=1.0, price=None)
+    assert found.tokens == 750_000
+    assert "the paper's 1,000 examples" in found.tokens_from
+    option = found.options[0]
+    assert option.flops == step_flops(found.shape, option.strategy, 750) * 750_000 * 15
 
 
 def test_six_operations_a_parameter_and_token(tmp_path: Path, tiny_model: Path) -> None:

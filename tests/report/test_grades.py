@@ -81,7 +81,7 @@ def test_the_page_shows_them(evil: str) -> None:
     assert {"absolute", "safety"} <= set(report.figures)
     assert '<section id="grades"' in report.html
     assert "no grade" in report.html
-    assert "1 of 51" in report.html
+    assert "1 of 41" in report.html, "sensitive prompts are in no mean of helpfulness"
     assert report.html.lower().count("<script") == 1
     assert json.loads(json.dumps(report.numbers, allow_nan=False)) == report.numbers
     assert "grades" not in build(study(4)).figures

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import struct
 import zlib
 from collections import Counter
@@ -147,10 +148,16 @@ def bomb(path: Path, declared: int) -> Path:
     return path
 
 
-def test_unpacking_stops_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("tool", [True, False], ids=["7-Zip", "py7zr"])
+def test_unpacking_stops_before_the_disk_is_full(tool: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = shutil.which("7zz") or shutil.which("7z")
+    if tool and not found:
+        pytest.skip("no 7-Zip on this machine")
+    monkeypatch.setattr(archive.shutil, "which", lambda _: found if tool else None)
     whole = dump(tmp_path / "coffee", rows(random.Random(0)))
     path = packed_of(tmp_path / "beer.7z", {"Posts.xml": whole})
-    free = iter([10**12, archive.RESERVE - 1])
+    declared = [] if tool else [10**12]
+    free = iter([*declared, archive.RESERVE - 1])
     usage = type(archive.shutil.disk_usage(tmp_path))
     monkeypatch.setattr(archive.shutil, "disk_usage", lambda _: usage(10**12, 0, next(free)))
     with pytest.raises(InputError, match="more than the disk holds"):

@@ -179,3 +179,11 @@ def test_a_folder_of_sites_and_the_group_of_a_recipe(tmp_path: Path) -> None:
     assert [d.group for d in find_dumps(tmp_path, "mine", {"math": "other"})] == ["mine", "other"]
     with pytest.raises(InputError, match=r"no dump of the site 'cofee', which groups names\. Nearest: coffee"):
         find_dumps(tmp_path, None, {"cofee": "stem"})
+
+
+@pytest.mark.parametrize("split_bytes", [300, 3000, 1 << 20])
+def test_of_two_questions_with_one_id_the_first_counts_wherever_the_cuts_are(tmp_path: Path, split_bytes: int) -> None:
+    rows = [question(1, "Why is the first asked first?"), question(3), answer(4, 3), answer(2, 1)]
+    path = dump(tmp_path / "coffee", [*rows, question(1, "Why is the second asked second?"), answer(6, 1, 40)])
+    _, candidates, _ = harvest(path, tmp_path / "out", split_bytes=split_bytes)
+    assert {c.prompts[0] for c in candidates if c.id.endswith("/6")} == {"Why is the first asked first?"}

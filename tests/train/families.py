@@ -46,11 +46,25 @@ FAMILIES: dict[str, tuple[type, dict[str, Any]]] = {
         },
     ),
     "gemma3": (hf.Gemma3TextConfig, {"sliding_window": WINDOW, "query_pre_attn_scalar": 8}),
+    "gemma4": (
+        hf.Gemma4TextConfig,
+        {
+            "layer_types": ["sliding_attention", "sliding_attention", "full_attention"],
+            "sliding_window": WINDOW,
+            "hidden_size_per_layer_input": 8,
+            "vocab_size_per_layer_input": VOCAB,
+            "num_kv_shared_layers": 0,
+            "global_head_dim": 8,
+        },
+    ),
+    "olmo": (hf.OlmoConfig, {}),
     "olmo2": (hf.Olmo2Config, {}),
     "olmo3": (hf.Olmo3Config, {"sliding_window": WINDOW}),
     "phi3": (hf.Phi3Config, {}),
 }
-POST_NORM = {"gemma2", "gemma3", "olmo2", "olmo3"}
+POST_NORM = {"gemma2", "gemma3", "gemma4", "olmo2", "olmo3"}
+THIRD = {"gemma4": ["post_per_layer_input_norm"]}
+"""What joins the residual stream besides attention and feed-forward."""
 
 
 def build(family: str, attention: str = NAME) -> Any:

@@ -16,7 +16,8 @@ from tests.train import families
 def test_the_branches_are_those_that_join_the_residual_stream(family: str):
     found = dropout.residual_branches(families.build(family))
     after = ["post_attention_layernorm", "post_feedforward_layernorm"]
-    assert found == [after if family in families.POST_NORM else ["self_attn", "mlp"]] * 3
+    expected = after if family in families.POST_NORM else ["self_attn", "mlp"]
+    assert found == [[*expected, *families.THIRD.get(family, [])]] * 3
 
 
 @pytest.mark.parametrize("family", families.FAMILIES)

@@ -330,6 +330,25 @@ def test_bf16_stores_what_the_forward_pass_used(tiny_model: Path, tmp_path: Path
     assert files.read_json(tmp_path / "run/epoch-01/config.json")["dtype"] == "bfloat16"
 
 
+def test_small_updates_are_lost_in_bf16_weights_and_kept_in_ours(tiny_model: Path):
+    """Weights like a large model's, 1e-5 a step: bf16 keeps about an eighth of it, which is why ours are fp32."""
+    torch.manual_seed(0)
+    whole = torch.randn(100_000) * 0.02
+    half = whole.to(torch.bfloat16)
+    kept = (half + 1e-5 * torch.sign(whole).to(torch.bfloat16)).float() - half.float()
+    assert (kept.abs() / 1e-5).mean().item() < 1.5
+    assert (kept != 0).float().mean().item() < 0.2
+    model, _ = load(tiny_model, torch.device("cpu"))
+    optimizer = make_optimizer(model, Train(precision="bf16", weight_decay=0.0))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    for name, parameter in model.named_parameters():
+        assert parameter.dtype == torch.float32
+        assert (before[name] - parameter).mean().item() == pytest.approx(1e-5, rel=0.02)
+
+
 def test_preflight_shows_the_mask_and_counts(finished: Path, tiny_model: Path, tmp_path: Path):
     text = (finished / "preflight.txt").read_text()
     assert "--- there: e/0 ---\nQuestion 0?<|eot|>⟦" + TEXT[0] + "<|eot|>⟧" in text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from limakit.store import members
@@ -23,7 +24,7 @@ path = "talk.jsonl"
 licence = "CC BY 4.0"
 [[sources]]
 kind = "authored"
-path = "studio"
+path = "studio/authored.jsonl"
 licence = "CC BY 4.0"
 [curate]
 quotas = { conversations = 10 }
@@ -58,33 +59,38 @@ class Desks:
 
     study: Study
     studio: Studio
+    app: FastAPI
     browsers: dict[str, TestClient]
 
     def __getitem__(self, person: str) -> TestClient:
         return self.browsers[person]
 
 
-@contextmanager
-def open_studio(study: Study) -> Iterator[Desks]:
-    """The studio of a study with the owner, the authors a1 and a2, the annotator r1, and nobody."""
-    studio = Studio(study, People.open(study.path("people.db")))
-    app = create_app(studio)
+def sign_in(studio: Studio) -> dict[str, str]:
+    """The secrets of sessions of the owner, the authors a1 and a2, and the annotator r1."""
+    roles: list[tuple[str, members.Role]] = [("a1", "author"), ("a2", "author"), ("r1", "annotator")]
     with studio.people.write() as connection:
         members.set_owner(connection, "unused", 0.0)
-        secrets = {"owner": members.start_session(connection, "owner", studio.clock())}
-        for name, role in (("a1", "author"), ("a2", "author"), ("r1", "annotator")):
-            link = members.invite(connection, name, role, studio.clock())
-            session = members.redeem(connection, link, studio.clock())
-            assert session is not None
-            secrets[name] = session
-    with TestClient(app, base_url="http://127.0.0.1", headers={"origin": "http://127.0.0.1", "accept": "text/html"}):
+        for name, role in roles:
+            members.invite(connection, name, role, studio.clock())
+        names = (members.OWNER, *(name for name, _ in roles))
+        return {name: members.start_session(connection, name, studio.clock()) for name in names}
+
+
+@contextmanager
+def open_studio(study: Study) -> Iterator[Desks]:
+    """The studio of a study with everybody of `sign_in`, and nobody."""
+    studio = Studio(study, People.open(study.path("people.db")))
+    app = create_app(studio)
+    secrets = sign_in(studio)
+    headers = {"origin": "http://127.0.0.1", "accept": "text/html"}
+    with TestClient(app, base_url="http://127.0.0.1"):
         browsers = {}
         for name in (*secrets, "nobody"):
-            headers = {"origin": "http://127.0.0.1", "accept": "text/html"}
             browsers[name] = TestClient(app, base_url="http://127.0.0.1", headers=headers, follow_redirects=True)
             if name in secrets:
                 browsers[name].cookies.set(studio.cookie, secrets[name])
-        yield Desks(study, studio, browsers)
+        yield Desks(study, studio, app, browsers)
 
 
 def harmless(html: str) -> None:

@@ -84,6 +84,22 @@ def test_an_edit_keeps_its_history_and_shows_what_changed(desks: Desks) -> None:
     assert empty.status_code == 400
 
 
+def test_who_is_overtaken_is_told_and_keeps_the_text(desks: Desks) -> None:
+    example = examples(desks)[1]
+    assert 'name="seen" value="0"' in desks["a1"].get(one("train", example.id)).text
+    desks["a2"].post("/review/decide", data={"id": example.id, "word": "reject", "seen": "0"})
+    late = desks["a1"].post("/review/decide", data={"id": example.id, "word": "accept", "seen": "0"})
+    assert (late.status_code, "rejected by a2 meanwhile" in late.text) == (409, True)
+    edit = {"id": example.id, "word": "edit", "turn": ["What?", "My own text."], "seen": "0"}
+    late = desks["a1"].post("/review/decide", data=edit)
+    assert late.status_code == 409
+    assert "My own text." in late.text
+    assert [stored.decision for stored in decisions.load(desks.study.root)] == ["reject"]
+    seen = late.text.split('name="seen" value="')[1].split('"')[0]
+    assert desks["a1"].post("/review/decide", data={**edit, "seen": seen}).status_code == 200
+    assert [stored.decision for stored in decisions.load(desks.study.root)] == ["edit"]
+
+
 def test_undo_goes_back_to_what_it_took_back(desks: Desks) -> None:
     first = examples(desks)[0].id
     desks["a1"].post("/review/decide", data={"id": first, "word": "accept"})

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from limakit.records import Pair, Prompt, Response, Turn
@@ -81,6 +82,7 @@ def to_grade(
     return found
 
 
+@lru_cache(maxsize=200_000)
 def digest(*parts: str | int) -> str:
     """SHA-256 of the parts in hex, each with its length before it so that no two lists of parts look the same."""
     made = hashlib.sha256()

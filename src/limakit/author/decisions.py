@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import func, insert, select
 
 from limakit.author.turns import checked, packed, unpacked
-from limakit.errors import InputError
+from limakit.errors import InputError, LimakitError
 from limakit.records import Turn
 from limakit.store.decisions import Decision
 from limakit.store.people import People
@@ -32,12 +32,29 @@ class Said:
     stored: float
 
 
+class Overtaken(LimakitError):
+    """Somebody else has decided since the page was shown; nothing was stored."""
+
+    def __init__(self, said: Said):
+        super().__init__(f"{said.person} has decided on it meanwhile", fix="Look at it again and decide anew.")
+        self.said = said
+
+
 def decide(
-    people: People, candidates: Sequence[str], person: str, word: Word, *, turns: Sequence[Turn] = (), note: str = ""
+    people: People,
+    candidates: Sequence[str],
+    person: str,
+    word: Word,
+    *,
+    turns: Sequence[Turn] = (),
+    note: str = "",
+    seen: int | None = None,
 ) -> int:
     """Store a decision on each candidate; how many were new. Saying the same again stores nothing.
 
-    An edit has the whole dialogue as it shall be. Raises InputError where that is none.
+    An edit has the whole dialogue as it shall be. `seen` is the number of the newest decision that the person knew of,
+    0 for none; without it nobody is overtaken. Raises InputError where an edit is no dialogue, and Overtaken where
+    somebody else has said something newer.
     """
     if word == "edit":
         turns = checked(turns)
@@ -49,6 +66,8 @@ def decide(
         rows = []
         for candidate in dict.fromkeys(candidates):
             last = known.get(candidate)
+            if seen is not None and last is not None and last.seq != seen and last.person != person:
+                raise Overtaken(_said(last))
             before = (last.decision, last.messages, last.note) if last else ("undo", None, "")
             if before != (word, text, note) and (word != "undo" or before[0] != "undo"):
                 rows.append(
@@ -95,6 +114,12 @@ def history(people: People, candidate: str) -> list[Said]:
             select(table).where(table.c.candidate == candidate).order_by(table.c.seq.desc())
         ).all()
     return [_said(row) for row in rows]
+
+
+def erase(people: People, candidates: Sequence[str]) -> int:
+    """Remove for good what was said of these candidates, their edited texts with it; how many rows that were."""
+    with people.write() as connection:
+        return connection.execute(table.delete().where(table.c.candidate.in_(candidates))).rowcount
 
 
 def as_records(said: Sequence[Said]) -> list[Decision]:

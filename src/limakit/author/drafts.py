@@ -11,69 +11,30 @@ A save says which version it began from. Where that is no longer the newest, the
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from limakit.author.turns import checked, packed, unpacked
-from limakit.errors import InputError, LimakitError
+from limakit.author.draft_rows import (
+    Draft,
+    State,
+    Version,
+    add_version,
+    find_draft,
+    last_version,
+    select_drafts,
+    version_of,
+)
+from limakit.author.turns import checked, packed
+from limakit.errors import LimakitError
 from limakit.records import Turn
 from limakit.store.people import People
 from limakit.store.people_drafts import draft_events, draft_versions, drafts
 
-State = Literal["draft", "submitted", "accepted", "dropped"]
 SITE = "studio"
 """Site of the examples, as in `authored/studio/<draft>`."""
 SAME_SITTING = 30.0
 """Seconds within which saves as one types are one version."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """One example in one of its versions."""
-
-    id: str
-    author: str
-    state: State
-    version: int
-    turns: tuple[Turn, ...]
-    category: str
-    origin: str | None
-    changed: float
-    hands: frozenset[str]
-    """Everybody who wrote in it."""
-    note: str = ""
-    """What was said with the last change of state."""
-    decided_by: str | None = None
-    """Who accepted it."""
-    created: float = 0.0
-
-    @property
-    def prompt(self) -> str:
-        """Its first turn."""
-        return self.turns[0].content if self.turns else ""
-
-    def objection(self) -> str | None:
-        """Why it cannot be submitted yet, or None."""
-        if len(self.turns) < 2 or len(self.turns) % 2:
-            return "an example ends with an answer: write one"
-        blank = next((at for at, turn in enumerate(self.turns) if not turn.content.strip()), None)
-        if blank is None:
-            return None
-        return "the prompt is empty" if blank == 0 else f"turn {blank + 1} is empty"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
-    """One text in a draft's history."""
-
-    number: int
-    person: str
-    turns: tuple[Turn, ...]
-    category: str
-    beside: bool
-    stored: float
 
 
 class Refused(LimakitError):
@@ -103,26 +64,26 @@ def start(
                 id=number, author=person, state="draft", version=1, origin=origin, created=now, changed=now
             )
         )
-        _add(connection, number, 1, person, turns, category, beside=False, now=now)
-        return _find(connection, number)
+        add_version(connection, number, 1, person, turns, category, beside=False, now=now)
+        return find_draft(connection, number)
 
 
 def save(people: People, number: str, person: str, turns: Sequence[Turn], category: str, *, base: int) -> Draft:
     """Store the text as a version; saves in one sitting are one. Raises Conflict where `base` is not the newest."""
     turns, now = checked(turns), time.time()
     with people.write() as connection:
-        draft = _find(connection, number)
+        draft = find_draft(connection, number)
         if draft.state != "draft":
             raise Refused(f"this example is {draft.state}", fix="Open it again before you change it.")
         if draft.author != person:
             raise Refused("this is somebody else's draft", fix="Send it back with a note instead.")
         if (turns, category) == (draft.turns, draft.category):
             return draft
-        last = _last(connection, number)
+        last = last_version(connection, number)
         if base != draft.version:
             if (turns, category) != (last.turns, last.category):
-                _add(connection, number, last.number + 1, person, turns, category, beside=True, now=now)
-                last = _last(connection, number)
+                add_version(connection, number, last.number + 1, person, turns, category, beside=True, now=now)
+                last = last_version(connection, number)
             kept = last.number
         else:
             kept = 0
@@ -140,9 +101,9 @@ def save(people: People, number: str, person: str, turns: Sequence[Turn], catego
                 new = base
             else:
                 new = last.number + 1
-                _add(connection, number, new, person, turns, category, beside=False, now=now)
+                add_version(connection, number, new, person, turns, category, beside=False, now=now)
             connection.execute(update(drafts).where(drafts.c.id == number).values(version=new, changed=now))
-            draft = _find(connection, number)
+            draft = find_draft(connection, number)
     if kept:
         raise Conflict(draft, kept)
     return draft
@@ -176,13 +137,13 @@ def pick_up(people: People, number: str, person: str) -> Draft:
 def find(people: People, number: str) -> Draft:
     """The draft. Raises InputError where there is none."""
     with people.read() as connection:
-        return _find(connection, number)
+        return find_draft(connection, number)
 
 
 def all_drafts(people: People, *states: State) -> list[Draft]:
     """Drafts in these states, or in all but dropped, the last changed first."""
     with people.read() as connection:
-        return _drafts(connection, drafts.c.state.in_(states or ("draft", "submitted", "accepted")))
+        return select_drafts(connection, drafts.c.state.in_(states or ("draft", "submitted", "accepted")))
 
 
 def history(people: People, number: str) -> list[Version]:
@@ -191,7 +152,7 @@ def history(people: People, number: str) -> list[Version]:
         rows = connection.execute(
             select(draft_versions).where(draft_versions.c.draft == number).order_by(draft_versions.c.number.desc())
         ).all()
-    return [_version(row) for row in rows]
+    return [version_of(row) for row in rows]
 
 
 def examples(accepted: Sequence[Draft]) -> list[dict[str, Any]]:
@@ -222,7 +183,7 @@ def _move(
 ) -> Draft:
     """Change the state, with an event that says who and why. Asking twice is the same as once."""
     with people.write() as connection:
-        draft = _find(connection, number)
+        draft = find_draft(connection, number)
         if draft.state == to and draft.decided_by in (None, person):
             return draft
         if draft.state not in allowed:
@@ -243,103 +204,10 @@ def _move(
             )
         )
         connection.execute(update(drafts).where(drafts.c.id == number).values(state=to, changed=now))
-        return _find(connection, number)
-
-
-def _add(
-    connection: Connection,
-    draft: str,
-    number: int,
-    person: str,
-    turns: Sequence[Turn],
-    category: str,
-    *,
-    beside: bool,
-    now: float,
-) -> None:
-    connection.execute(
-        insert(draft_versions).values(
-            draft=draft,
-            number=number,
-            person=person,
-            messages=packed(turns),
-            category=category[:64],
-            beside=beside,
-            stored=now,
-        )
-    )
+        return find_draft(connection, number)
 
 
 def _fresh(connection: Connection, last: Version, number: str, now: float) -> bool:
     """Whether a version is of this sitting, and nobody has decided on it."""
     asked = connection.execute(select(func.max(draft_events.c.version)).where(draft_events.c.draft == number)).scalar()
     return now - last.stored < SAME_SITTING and last.number > (asked or 0)
-
-
-def _last(connection: Connection, number: str) -> Version:
-    row = connection.execute(
-        select(draft_versions).where(draft_versions.c.draft == number).order_by(draft_versions.c.number.desc()).limit(1)
-    ).one()
-    return _version(row)
-
-
-def _version(row: Any) -> Version:
-    return Version(
-        number=row.number,
-        person=row.person,
-        turns=unpacked(row.messages),
-        category=row.category,
-        beside=row.beside,
-        stored=row.stored,
-    )
-
-
-def _find(connection: Connection, number: str) -> Draft:
-    found = _drafts(connection, drafts.c.id == number)
-    if not found:
-        raise InputError("there is no such draft", where=number[:40], fix="Go back to the list of drafts.")
-    return found[0]
-
-
-def _drafts(connection: Connection, which: Any) -> list[Draft]:
-    chosen = select(drafts, draft_versions.c.messages, draft_versions.c.category).join(
-        draft_versions, (draft_versions.c.draft == drafts.c.id) & (draft_versions.c.number == drafts.c.version)
-    )
-    rows = connection.execute(chosen.where(which).order_by(drafts.c.changed.desc(), drafts.c.id)).all()
-    hands: dict[str, set[str]] = {}
-    for draft, person in connection.execute(
-        select(draft_versions.c.draft, draft_versions.c.person)
-        .join(drafts, drafts.c.id == draft_versions.c.draft)
-        .where(which)
-        .distinct()
-    ):
-        hands.setdefault(draft, set()).add(person)
-    events = {
-        row.draft: row
-        for row in connection.execute(
-            select(draft_events)
-            .join(drafts, drafts.c.id == draft_events.c.draft)
-            .where(which)
-            .order_by(draft_events.c.seq)
-        )
-    }
-    found = []
-    for row in rows:
-        event = events.get(row.id)
-        found.append(
-            Draft(
-                id=row.id,
-                author=row.author,
-                state=row.state,
-                version=row.version,
-                turns=unpacked(row.messages),
-                category=row.category,
-                origin=row.origin,
-                changed=row.changed,
-                created=row.created,
-                hands=frozenset(hands[row.id]),
-                note=event.note if event else "",
-                decided_by=event.person if event and event.state == "accepted" else None,
-            )
-        )
-    return found

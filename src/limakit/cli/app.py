@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from limakit.cli.experiments import ablate, dialogue, superficiality
 from limakit.cli.numbers import power, stats
 from limakit.cli.show import Screen
 from limakit.cli.studio import people, studio
@@ -28,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON lines for machines: res
 @app.command()
 def new(
     study: StudyPath,
-    recipe: Annotated[str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart")] = "lima",
+    recipe: Annotated[str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart|ablations")] = "lima",
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -37,7 +38,8 @@ def new(
 
     path = start.new(study, recipe)
     screen = Screen(quiet=quiet, as_json=as_json)
-    screen.result(f"Wrote {path}\nNext: read it, then `limakit run {study}`", {"recipe": str(path)})
+    verb = "ablate" if recipe == "ablations" else "run"
+    screen.result(f"Wrote {path}\nNext: read it, then `limakit {verb} {study}`", {"recipe": str(path)})
 
 
 @app.command()
@@ -166,17 +168,24 @@ def plan(
     price: Annotated[float | None, typer.Option(min=0, help="What one costs an hour, with --tflops.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Reckon memory, time and cost of training before any is spent."""
+    """Reckon memory, time and cost of training before any is spent; of a study, or of a model folder."""
     from limakit.cli import say_plan
     from limakit.plan.run import plan as reckon
+    from limakit.plan.run import plan_model
     from limakit.store.study import Study
 
-    found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
+    if (study / "config.json").is_file() and not (study / "recipe.toml").is_file():
+        found = plan_model(study, gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
+    else:
+        found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
     Screen(quiet=False, as_json=as_json).result(say_plan.text(found, gpu_memory, gpus), found.data())
     if found.best is None:
         raise typer.Exit(1)
 
 
+app.command()(ablate)
+app.command()(dialogue)
+app.command()(superficiality)
 app.command()(stats)
 app.command()(power)
 app.command()(studio)

@@ -124,6 +124,11 @@ def _study(folder: Path) -> list[Check]:
         if judge.key_env and not os.environ.get(judge.key_env):
             fix = f"Before judging: export {judge.key_env}=…"
             found.append(Check(f"judge {judge.name}", "missing", f"{judge.key_env} is not in the environment", fix))
+    for name, system in recipe.systems.items():
+        key = system.endpoint.key_env if system.endpoint else None
+        if key and not os.environ.get(key):
+            fix = f"Before generating: export {key}=…"
+            found.append(Check(f"system {name}", "missing", f"{key} is not in the environment", fix))
     stages = sorted(p.parent.relative_to(folder).as_posix() for p in folder.glob("*/**/manifest.json"))
     finished = [stage for stage in stages if not stage.startswith(".")]
     found.append(Check("finished stages", "ok", ", ".join(finished) or "none yet", f"limakit run {folder}"))

@@ -96,7 +96,11 @@ def _curate(counts: Mapping[str, Any]) -> str:
 
 
 def _train(counts: Mapping[str, Any]) -> str:
-    return f"{counts['epochs']} epochs, {counts['steps']:,} steps, loss {counts['loss']:.3f}"
+    said = f"{counts['epochs']} epochs, {counts['steps']:,} steps, loss {counts['loss']:.3f}"
+    if counts.get("stop_rate") is None:
+        return said
+    asked, limit = counts["stop_prompts"], counts["stop_limit"]
+    return f"{said}; {counts['stop_rate']:.0%} of {asked} dev prompts answered to an end within {limit} tokens"
 
 
 def _annotate(counts: Mapping[str, Any]) -> str:

@@ -7,13 +7,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from limakit.errors import LimakitError
-from limakit.pipeline.systems import find
+from limakit.pipeline.systems import Remote, find
 from limakit.store.study import Study
 
 
 def serve(study: Study, name: str | None, epoch: int | None, host: str, port: int) -> None:
     """Become the server: this process is replaced by it. Raises LimakitError where none is installed."""
     system = find(study, name or study.recipe.compare.candidate, epoch)
+    if isinstance(system, Remote):
+        raise LimakitError(f"{system.name!r} is served already", where=system.endpoint.base_url, fix="Ask it there.")
     if system.kind == "few_shot":
         raise LimakitError("a few-shot system is a prompt of limakit's, which servers do not know", fix="Serve base.")
     words = command(system.folder.resolve(), host, port)

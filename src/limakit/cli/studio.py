@@ -3,13 +3,15 @@
 import socket
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from limakit.cli.show import Screen
 from limakit.errors import LimakitError
-from limakit.store.study import Study
+
+if TYPE_CHECKING:
+    from limakit.store.study import Study
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines for machines.")]
@@ -37,6 +39,7 @@ def studio(
     import uvicorn
 
     from limakit.store.people import People
+    from limakit.store.study import Study
     from limakit.web.app import create_app
     from limakit.web.auth import first_password
     from limakit.web.studio import Studio
@@ -72,7 +75,7 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def _place(study: Study, database: str | None) -> Path | str:
+def _place(study: "Study", database: str | None) -> Path | str:
     from limakit.store.people import FILE
 
     return database or study.path(FILE)
@@ -93,6 +96,7 @@ def invite(
     from limakit.store.members import LINK_DAYS
     from limakit.store.members import invite as make_link
     from limakit.store.people import People
+    from limakit.store.study import Study
 
     opened = Study(study)
     _ = opened.recipe
@@ -108,6 +112,7 @@ def show(study: StudyPath, database: Database = None, as_json: Json = False) -> 
     """Who may come in, and how far they are."""
     from limakit.store.members import listing
     from limakit.store.people import People
+    from limakit.store.study import Study
 
     opened, screen = Study(study), Screen(quiet=False, as_json=as_json)
     _ = opened.recipe
@@ -130,6 +135,7 @@ def remove(
     """Let somebody in no longer. What they did stays; inviting them again lets them back in."""
     from limakit.store import members
     from limakit.store.people import People
+    from limakit.store.study import Study
 
     opened = Study(study)
     _ = opened.recipe
@@ -142,6 +148,7 @@ def remove(
 def password(study: StudyPath, database: Database = None, as_json: Json = False) -> None:
     """Give the owner a new password and sign the owner's browsers out."""
     from limakit.store.people import People
+    from limakit.store.study import Study
     from limakit.web.auth import reset_password
 
     opened = Study(study)
@@ -149,3 +156,99 @@ def password(study: StudyPath, database: Database = None, as_json: Json = False)
     with People.open(_place(opened, database)) as work:
         new = reset_password(work, time.time())
     Screen(quiet=False, as_json=as_json).result(f"The owner's password, shown this once: {new}", {"password": new})
+
+
+@people.command()
+def backup(
+    study: StudyPath,
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="New file to write.")],
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Copy all of people's work to one file while they go on working."""
+    from limakit.store.people import People
+    from limakit.store.people_copy import backup as copy
+    from limakit.store.study import Study
+
+    opened = Study(study)
+    _ = opened.recipe
+    with People.open(_place(opened, database)) as work:
+        rows = copy(work, target)
+    told = f"{sum(rows.values()):,} rows, {rows.get('votes', 0):,} of them votes, are in {target}"
+    Screen(quiet=False, as_json=as_json).result(f"{told}\nNext, where it is lost: limakit people restore", rows)
+
+
+@people.command()
+def restore(
+    study: StudyPath,
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A file made by backup.")],
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Put a backup into a study or a database that holds no people's work yet."""
+    from limakit.store.people import People
+    from limakit.store.people_copy import restore as put_back
+    from limakit.store.study import Study
+
+    opened = Study(study)
+    _ = opened.recipe
+    with People.open(_place(opened, database)) as work:
+        rows = put_back(work, source)
+    Screen(quiet=False, as_json=as_json).result(f"{sum(rows.values()):,} rows are back: limakit studio {study}", rows)
+
+
+@people.command("export")
+def export_pairs(
+    study: StudyPath,
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="New file to write.")],
+    layout: Annotated[
+        Literal["label-studio", "argilla", "csv"],
+        typer.Option("--format", help="Pairs for a tool that others wrote; csv: the votes, as a table."),
+    ] = "label-studio",
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Write the blind pairs for Label Studio or Argilla, or the votes as CSV."""
+    from limakit.pipeline.exchanging import export
+    from limakit.store.people import People
+    from limakit.store.study import Study
+
+    opened = Study(study)
+    _ = opened.recipe
+    with People.open(_place(opened, database)) as work:
+        count = export(opened, work, layout, target)
+    what = "votes" if layout == "csv" else "pairs"
+    more = "" if layout == "csv" else f"\nNext, with their votes: limakit people import {study} EXPORT.json"
+    data = {"file": str(target), what: count}
+    Screen(quiet=False, as_json=as_json).result(f"{count:,} {what} are in {target}{more}", data)
+
+
+@people.command("import")
+def import_votes(
+    study: StudyPath,
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="JSON export of Label Studio or Argilla.")],
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Take in votes that were given in Label Studio or Argilla; the same file again adds nothing."""
+    from limakit.pipeline.exchanging import take_in
+    from limakit.store.people import People
+    from limakit.store.study import Study
+
+    opened = Study(study)
+    _ = opened.recipe
+    with People.open(_place(opened, database)) as work:
+        counts = take_in(opened, work, source, time.time())
+    more = [f"{counts[name]:,} {words}" for name, words in _NOT_STORED.items() if counts[name]]
+    text = "".join(f", {part}" for part in more)
+    screen = Screen(quiet=False, as_json=as_json)
+    screen.result(
+        f"{counts['stored']:,} of {counts['votes']:,} votes stored{text}\nNext: limakit report {study}", counts
+    )
+
+
+_NOT_STORED = {
+    "known": "known already",
+    "outdated": "on pairs that are not in this study",
+    "later": "a second vote of one person on a pair",
+}

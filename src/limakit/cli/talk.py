@@ -1,31 +1,56 @@
 """`limakit chat`: a dialogue in the terminal, streamed. What the model writes is shown, never obeyed."""
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
-from limakit.errors import InputError
-from limakit.models.sampler import Request
-from limakit.pipeline.systems import find
+from limakit.errors import InputError, ModelError
+from limakit.models.sampler import Answer, Request
+from limakit.pipeline.model_judging import LEDGER
+from limakit.pipeline.systems import Found, Remote, find
 from limakit.recipe import Generate
 from limakit.records import Prompt, Turn
 from limakit.report.untrusted import visible
 from limakit.store.study import Study
 
-if TYPE_CHECKING:
-    from limakit.models.local import LocalSampler
-
 HELP = "/new starts over, /quit (or Ctrl-D) leaves, Ctrl-C stops an answer."
+
+
+class Partner(Protocol):
+    """Whoever answers, here or on a server."""
+
+    def stream(self, request: Request, settings: Generate, seed: int) -> Generator[str, None, Answer]:
+        """Yield one answer piece by piece and return it whole."""
+        ...
 
 
 def talk(study: Study, name: str | None, epoch: int | None) -> None:
     """Ask on stdin, answer on stdout, until the input ends. Everything else goes to stderr."""
     recipe = study.recipe
     system = find(study, name or recipe.compare.candidate, epoch)
-    from limakit.models.local import load_system
+    place = f"{system.name}, epoch {system.epoch}" if isinstance(system, Found) and system.epoch else system.name
+    with _open(study, system) as partner:
+        _tell(f"{place}. {HELP}")
+        _converse(partner, recipe.generate, recipe.seed)
 
-    sampler = load_system(system.folder, system.kind)
-    place = f"{system.name}, epoch {system.epoch}" if system.epoch else system.name
-    _tell(f"{place}. {HELP}")
+
+@contextmanager
+def _open(study: Study, system: Found | Remote) -> Iterator[Partner]:
+    """The system, ready to be asked; a server's answers go through the study's ledger."""
+    if isinstance(system, Found):
+        from limakit.models.local import load_system
+
+        yield load_system(system.folder, system.kind)
+        return
+    from limakit.models.speaker import Speaker
+    from limakit.store.ledger import Ledger
+
+    with Ledger(study.path(LEDGER)) as ledger:
+        yield Speaker(system.endpoint, ledger, system.account)
+
+
+def _converse(partner: Partner, settings: Generate, seed: int) -> None:
     messages: list[Turn] = []
     while (line := _ask()) is not None:
         if line == "/quit":
@@ -37,11 +62,16 @@ def talk(study: Study, name: str | None, epoch: int | None) -> None:
             _tell(HELP)
         elif line.strip():
             messages.append(Turn(role="user", content=line))
-            answer = _answer(sampler, messages, recipe.generate, recipe.seed)
+            try:
+                answer = _answer(partner, messages, settings, seed)
+            except ModelError as error:
+                messages.pop()
+                _tell(f"({error})")
+                continue
             messages.append(Turn(role="assistant", content=answer))
 
 
-def _answer(sampler: "LocalSampler", messages: list[Turn], settings: Generate, seed: int) -> str:
+def _answer(sampler: Partner, messages: list[Turn], settings: Generate, seed: int) -> str:
     """Show one answer as it comes and return its text: all of it, or what came before Ctrl-C."""
     request = Request(prompt=Prompt(id=f"chat-{len(messages)}", messages=tuple(messages)))
     stream = sampler.stream(request, settings, seed)
@@ -60,7 +90,11 @@ def _answer(sampler: "LocalSampler", messages: list[Turn], settings: Generate, s
         notes += ["cut at generate.max_new_tokens"] if end.value.finish == "length" else []
         if notes:
             _tell(f"({', '.join(notes)})")
+    except ModelError:
+        sys.stdout.write("\n" if text else "")
+        raise
     except KeyboardInterrupt:
+        stream.close()
         sys.stdout.write("\n")
         _tell("(stopped)")
     sys.stdout.flush()

@@ -4,18 +4,20 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from limakit.curate.lengths import lengths, response
-from limakit.curate.select import Splits
+from limakit.curate.lengths import WORDS, Measure, lengths, response
 from limakit.records import Example, Prompt, Provenance
+
+if TYPE_CHECKING:
+    from limakit.curate.select import Splits
 
 EDITS = "studio"
 """Source of a provenance that names who edited a text, and of no post."""
 _MARKS = re.compile(r"([\\`*_\[\]<>|#])")
 
 
-def attribution(splits: Splits) -> str:
+def attribution(splits: "Splits") -> str:
     """One entry an example: title, link, and for each post author, author's page and licence."""
     lines = [
         "# Attribution",
@@ -57,7 +59,7 @@ def _link(text: str, address: str | None) -> str:
     return f"[{_plain(text)}](<{address}>)" if address else _plain(text)
 
 
-def card(splits: Splits, funnel: dict[str, Any]) -> str:
+def card(splits: "Splits", funnel: dict[str, Any], measure: Measure = WORDS) -> str:
     """A short data card: counts, sources, licences, rules and lengths in words."""
     credited = [*splits.train, *splits.dev, *splits.test]
     licences = Counter(o.licence or "none stated" for item in credited for o in item.provenance)
@@ -77,9 +79,10 @@ def card(splits: Splits, funnel: dict[str, Any]) -> str:
     )
     lines += ["", "A split's responses are its training targets or, where it has them, its reference answers.", ""]
     lines += ["## Lengths beside the paper's", ""]
-    head = ("stratum", "examples", "prompt words, mean", "response words, mean")
-    lines += _table((*head, "paper: examples", "prompt tokens", "response tokens"), lengths(splits))
-    lines += ["", "Ours are words, because curation knows no tokenizer; the paper's are LLaMA's tokens.", ""]
+    head = ("stratum", "examples", f"prompt {measure.unit}, mean", f"response {measure.unit}, mean")
+    lines += _table((*head, "paper: examples", "prompt tokens", "response tokens"), lengths(splits, measure))
+    ours = f"tokens of {_plain(measure.of)}" if measure.of else "words, as the base model is not on this machine"
+    lines += ["", f"Ours are {ours}; the paper's are LLaMA's tokens.", ""]
     lines += ["## Training examples by site", ""]
     lines += _table(("source", "site", "stratum", "examples"), [(*key, str(n)) for key, n in sorted(sites.items())])
     lines += ["", "## Licences of the posts", ""]

@@ -45,6 +45,7 @@ class _Visitor:
 
 _VISITOR = cast(HtmlVisitor, _Visitor())
 """Asked only for what it has; the library's protocol lists every element."""
+_VISITED = re.compile(r"<(?:a|su[bp])\b", re.IGNORECASE)
 _OPTIONS = _to_rust_conversion_options(
     ConversionOptions(skip_images=True, autolinks=False, extract_metadata=False, compact_tables=True), _VISITOR
 )
@@ -54,7 +55,8 @@ _OPTIONS = _to_rust_conversion_options(
 def markdown(html: str) -> str:
     """One post's HTML as Markdown, without a final newline."""
     html = _PRIVATE.sub("", html).replace("\\", _BACKSLASH)
-    text = convert(html=html, options=_OPTIONS, visitor=_VISITOR).content or ""
+    visitor = _VISITOR if _VISITED.search(html) else None  # asking it takes as long again as converting
+    text = convert(html=html, options=_OPTIONS, visitor=visitor).content or ""
     return tidy(_ESCAPE.sub(r"\1", text).replace(_BACKSLASH, "\\"))
 
 

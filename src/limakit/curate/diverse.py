@@ -1,6 +1,6 @@
 """`select = "diverse"`: the shortlist of a stratum, its vectors, and the choice among them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +8,22 @@ import numpy as np
 from limakit.curate.diversity import facility_location, k_centre
 from limakit.curate.quality import worth
 from limakit.curate.sample import Entry
-from limakit.curate.survey import batches, whole_text
+from limakit.curate.survey import batches, reply_of, whole_text
 from limakit.curate.vectors import FIT, Embed, Latent, whole
 from limakit.recipe import Curate
 
+Difficulty = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
+"""Prompts and responses → how difficult each response is to a model behind its prompt."""
 CHOOSERS = {"facility_location": facility_location, "k_centre": k_centre}
 
 
 class Diverse:
     """Chooses, among the entries of one stratum, as many of each site as were drawn for it."""
 
-    def __init__(self, paths: Sequence[Path], settings: Curate, embed: Embed | None):
-        self._paths, self._settings, self._embed = paths, settings, embed
+    def __init__(
+        self, paths: Sequence[Path], settings: Curate, embed: Embed | None, difficulty: Difficulty | None = None
+    ):
+        self._paths, self._settings, self._embed, self._difficulty = paths, settings, embed, difficulty
 
     def __call__(self, entries: Sequence[Entry], limits: Mapping[str, int]) -> list[str]:
         """Ids in the order in which they were chosen; they do not depend on the order of `entries`."""
@@ -27,6 +31,9 @@ class Diverse:
         values = worth(entries, self._settings.quality)
         short = self._shortlist(entries, values, limits)
         numbers = {entries[at].id: place for place, at in enumerate(short)}
+        shares = values[short]
+        if numbers and self._difficulty and self._settings.quality.get("difficulty"):
+            shares = worth([entries[at] for at in short], self._settings.quality, self._difficulties(numbers))
         if not numbers:
             return []
         embed = self._embed or self._learnt(numbers)
@@ -39,7 +46,7 @@ class Diverse:
                 vectors[[numbers[candidate.id] for candidate in batch]] = found
         chosen = CHOOSERS[self._settings.diversity](
             vectors,
-            values[short],
+            shares,
             [entries[at].site for at in short],
             dict(limits),
             1 - sum(self._settings.quality.values()),
@@ -59,6 +66,17 @@ class Diverse:
             for at in sorted(members, key=lambda at: -values[at])[: most * limits[site] or None]
         ]
         return sorted(kept)
+
+    def _difficulties(self, numbers: Mapping[str, int]) -> list[float]:
+        """Of the shortlist, in its order, by the first prompt and the response."""
+        assert self._difficulty is not None
+        found = [1.0] * len(numbers)
+        for batch in batches(self._paths):
+            batch = [candidate for candidate in batch if candidate.id in numbers]
+            told = self._difficulty([(candidate.prompts[0], reply_of(candidate)) for candidate in batch])
+            for candidate, value in zip(batch, told, strict=True):
+                found[numbers[candidate.id]] = value
+        return found
 
     def _learnt(self, numbers: Mapping[str, int]) -> Embed:
         """The light vectors, learnt from the shortlist or an even sample of it."""

@@ -72,6 +72,7 @@ def rules(settings: Curate) -> list[tuple[str, str]]:
             f"{settings.contamination_run} words in a row in common with a dev or test prompt or its reference",
         ),
         ("same_words", f"TF-IDF cosine of at least {settings.contamination_cosine:g} with one of these"),
+        ("same_meaning", f"sentence vectors' cosine of at least {settings.contamination_meaning:g} with one of these"),
         ("same_author", "somebody who wrote for dev or test wrote for it"),
         ("in_dialogue", "a dialogue that begins with it was taken"),
         ("not_selected", "beyond the quota of its stratum"),
@@ -91,7 +92,7 @@ def funnel(
     counts do not add up, which is a defect and not a matter of the input.
     """
     fell = {rule for counts in (*(site.rejected for site in sites), *rejected.values()) for rule in counts}
-    optional = {"in_dialogue", *(rule for rule, _ in OTHER_SOURCES)} - fell
+    optional = {"in_dialogue", "same_meaning", *(rule for rule, _ in OTHER_SOURCES)} - fell
     steps = [step for step in rules(settings) if step[0] not in optional]
     parts = {}
     total: Counter[str] = Counter()

@@ -2,7 +2,7 @@
 
 Five rules, the plainest first: the same post or thread; the same text; the same run of words (Brown et al. 2020,
 appendix C: 13 words; a text of 8 to 12 words counts as one run); the same words by TF-IDF cosine, prompt against prompt
-and response against reference; the same author.
+and response against reference; the same author. A sixth, by meaning, is in `meaning`.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ LEAST_WORDS = 8
 """A text of fewer words is too short for its words in a row to say anything."""
 _SIEVE = 22
 """Bits of a run by which most runs are seen at once to be none of the targets'."""
-RULES = ("same_thread", "same_text", "same_run", "same_words", "same_author")
+RULES = ("same_thread", "same_text", "same_run", "same_words", "same_meaning", "same_author")
 Name = Literal["dev", "test"]
 
 

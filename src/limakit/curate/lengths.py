@@ -1,10 +1,14 @@
 """Lengths by stratum, beside the table of the paper's data (Zhou et al. 2023, table 1)."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from limakit.curate.select import Splits
 from limakit.records import Example, Prompt
+
+if TYPE_CHECKING:
+    from limakit.curate.select import Splits
 
 Row = tuple[int, int, int | None]
 """Examples, mean tokens of the prompts, mean tokens of the responses."""
@@ -27,8 +31,22 @@ def words(texts: Sequence[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
-def lengths(splits: Splits) -> list[tuple[str, ...]]:
-    """Rows of a table: stratum; examples, mean prompt and response; the paper's three. Ours in words."""
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What lengths are given in."""
+
+    unit: str
+    """`words` or `tokens`."""
+    of: str
+    """Whose tokens; empty for words."""
+    count: Callable[[Sequence[str]], Sequence[int]]
+
+
+WORDS = Measure("words", "", words)
+
+
+def lengths(splits: "Splits", measure: Measure = WORDS) -> list[tuple[str, ...]]:
+    """Rows of a table: stratum; examples, mean prompt and response by `measure`; the paper's three."""
     strata: dict[str, list[Example | Prompt]] = {}
     for example in splits.train:
         whole = f"{example.source}, {example.group}"
@@ -42,8 +60,8 @@ def lengths(splits: Splits) -> list[tuple[str, ...]]:
     for name in sorted(strata, key=lambda name: (order.get(name, -1), name)):
         items = strata[name]
         paper = PAPER.get(name, (None, None, None))
-        asked = _mean(words([item.messages[0].content for item in items]))
-        given = _mean(words([answer for item in items if (answer := response(item))]))
+        asked = _mean(measure.count([item.messages[0].content for item in items]))
+        given = _mean(measure.count([answer for item in items if (answer := response(item))]))
         rows.append((name, str(len(items)), asked, given, *("–" if n is None else f"{n:,}" for n in paper)))
     return rows
 

@@ -1,4 +1,4 @@
-"""Signals of quality: votes, length, readability; each a rank between 0 and 1, so that they can be weighed."""
+"""Signals of quality: votes, length, readability, difficulty; each a rank between 0 and 1, so that they add up."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from limakit.curate.sample import Entry
 
-Signal = Literal["votes", "length", "readability"]
+Signal = Literal["votes", "length", "readability", "difficulty"]
 
 _CODE = re.compile(r"^ *(`{3,}|~{3,}).*?^ *\1`*~* *$", re.DOTALL | re.MULTILINE)
 _END = re.compile(r"[.!?:]+(?:\s|$)|\n\n")
@@ -28,13 +28,16 @@ def grade(text: str) -> float:
     return 4.71 * sum(map(len, words)) / len(words) + 0.5 * len(words) / sentences - 21.43
 
 
-def worth(entries: Sequence[Entry], weights: Mapping[Signal, float]) -> Any:
+def worth(
+    entries: Sequence[Entry], weights: Mapping[Signal, float], difficulties: Sequence[float] | None = None
+) -> Any:
     """Weighted mean of the signals, float64 (entries,) in 0…1; zeros where no signal has a weight.
 
-    `votes` is the rank of the score within its site, `length` and `readability` ranks within all entries: a longer and
-    a plainer response rank higher.
+    `votes` is the rank of the score within its site, `length`, `readability` and `difficulty` ranks within all entries:
+    a longer, a plainer and a harder response rank higher. `difficulties` may be missing, then that signal is left out;
+    one of 1 and more, where the prompt does not help at all, ranks lowest.
     """
-    total = sum(weights.values())
+    total = sum(share for signal, share in weights.items() if signal != "difficulty" or difficulties is not None)
     if not total:
         return np.zeros(len(entries))
     values = np.zeros(len(entries))
@@ -48,6 +51,8 @@ def worth(entries: Sequence[Entry], weights: Mapping[Signal, float]) -> Any:
         values += weights["length"] * _ranks([entry.chars for entry in entries])
     if weights.get("readability"):
         values += weights["readability"] * _ranks([-entry.grade for entry in entries])
+    if weights.get("difficulty") and difficulties is not None:
+        values += weights["difficulty"] * _ranks([number if number < 1 else 0.0 for number in difficulties])
     return values / total
 
 

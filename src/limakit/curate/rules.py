@@ -7,12 +7,14 @@ first person ("I", "my"); the lists here are ours.
 
 import html as entities
 import re
+from collections.abc import Sequence
 
 _CODE = re.compile(r"<pre\b.*?</pre\s*>|<code\b.*?</code\s*>", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<(?:/?[A-Za-z][^<>]*|!--.*?--)>", re.DOTALL)
 _FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]{1,200}\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
-_I = re.compile(r"I(?<![\w/.$&{(^_=+-]I)(?![\w$&}^_=]|/O|\.\w|-\d|\))|(?<=\()I(?=[ '’])")
-_MY = re.compile(r"[Mm]y(?<![\w/.$&-][Mm]y)(?:self)?\b(?![-/.]\w)|[Mm]ine(?<![\w/.$&-][Mm]ine)(?=[.,;:!?)])")
+_I = re.compile(r"I(?:(?<![\w/.$&{(^_=+-]I)(?![\w$&}^_=]|/O|\.\w|-\d|\))|(?<=\(I)(?=[ '’]))")
+_MY = re.compile(r"[Mm](?:y(?<![\w/.$&-][Mm]y)(?:self)?\b(?![-/.]\w)|ine(?<![\w/.$&-][Mm]ine)(?=[.,;:!?)]))")
+"""Both begin with the letters that they look for, and only then look back: so most of a text is passed over fast."""
 _INTRODUCED_IMAGE = re.compile(r"(?::|\s[-–—])\s*(?:</?(?:p|em|strong|a|b|i|br|div)\b[^<>]*>\s*)*<img\b", re.IGNORECASE)
 _IMAGE_SPOKEN_OF = re.compile(
     r"\b(?:image|picture|photo|screenshot|screen shot|figure|diagram|graph|plot|chart)s?\s+(?:above|below|attached)\b"
@@ -90,8 +92,21 @@ def references(prose: str) -> str | None:
     """Whether it leans on other answers, on comments or on the site; the detail quotes where."""
     small = prose.lower()
     for words, pattern in _REFERENCES:
-        if any(word in small for word in words) and (match := pattern.search(small)):
+        if match := search(pattern, words, small):
             return _quote(small, match)
+    return None
+
+
+def search(pattern: re.Pattern[str], words: Sequence[str], text: str) -> re.Match[str] | None:
+    """The first match of a pattern that holds one of the words and never goes beyond a line: only lines with one of
+    them are searched."""
+    start = 0
+    while (at := min((at for at in (text.find(word, start) for word in words) if at >= 0), default=-1)) >= 0:
+        begin, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
+        end = len(text) if end < 0 else end
+        if match := pattern.search(text, begin, end):
+            return match
+        start = end
     return None
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from limakit.curate.diverse import Diverse
+from limakit.curate.diverse import Difficulty, Diverse
 from limakit.curate.leaks import Name, target_of
+from limakit.curate.meaning import Meaning
 from limakit.curate.sample import answer_of, choose, duplicates, uniform
 from limakit.curate.survey import batches, near_repeats, survey
 from limakit.curate.vectors import Embed
@@ -50,14 +51,16 @@ def select(
     rejects: RejectLog,
     given: Mapping[Name, Sequence[Prompt]] | None = None,
     embed: Embed | None = None,
+    difficulty: Difficulty | None = None,
     wanted: frozenset[str] = frozenset(),
 ) -> Selection:
     """Choose from JSONL files of candidates, which are streamed; what is not chosen goes to the reject log.
 
-    `given` are dev and test prompts from elsewhere, `embed` gives vectors for `settings.select = "diverse"` in place of
-    the light ones. Repeats go first, then what `given` already holds; then dev and
-    test prompts are held out, by score whatever `settings.select` says, so that all ways to select meet the same test;
-    then goes what these hold, and training examples are chosen from the rest.
+    `given` are dev and test prompts from elsewhere; `embed` gives vectors for `settings.select = "diverse"` in place of
+    the light ones, and for contamination by meaning; `difficulty` is a signal of quality. Repeats go first, then what
+    `given` already holds; then dev and test prompts are held out, by score whatever `settings.select` says, so that all
+    ways to select meet the same test; then goes what these hold, and training examples are chosen from the rest, anew
+    where one of them means the same.
     Candidates that people have `wanted` are chosen before any other, whatever they repeat and beyond a quota if they
     must, unless dev or test hold them; none of them is held out.
     Raises InputError where a file is damaged.
@@ -86,13 +89,17 @@ def select(
     held = hold_out([number for number in first if number not in wanted], settings, seed=seed)
     watch.gate(watch.targets(held), reasons, spare=held)
 
-    asked_for = frozenset(entry.id for entry in seen.entries if entry.id in wanted and entry.id not in reasons)
-    used = Counter(groups[number] for number in (*held, *asked_for))
-    left = {group: max(0, quota - used[group]) for group, quota in settings.quotas.items()}
-    spoken_for = {*reasons, *held, *asked_for}
-    clean = [entry for entry in seen.entries if entry.id not in spoken_for]
-    method = Diverse(paths, settings, embed) if settings.select == "diverse" else settings.select
-    taken = frozenset(choose(clean, left, settings.temperature, seed, method, settings.even_groups)) | asked_for
+    method = Diverse(paths, settings, embed, difficulty) if settings.select == "diverse" else settings.select
+    meaning = Meaning(paths, watch, settings.contamination_meaning, embed) if embed else None
+    while True:
+        asked_for = frozenset(entry.id for entry in seen.entries if entry.id in wanted and entry.id not in reasons)
+        used = Counter(groups[number] for number in (*held, *asked_for))
+        left = {group: max(0, quota - used[group]) for group, quota in settings.quotas.items()}
+        spoken_for = {*reasons, *held, *asked_for}
+        clean = [entry for entry in seen.entries if entry.id not in spoken_for]
+        taken = frozenset(choose(clean, left, settings.temperature, seed, method, settings.even_groups)) | asked_for
+        if meaning is None or not meaning.refuse(taken, reasons):
+            break
     begun = {answer: number for number in taken if (answer := answer_of(number))}
     reasons.update(
         {number: ("in_dialogue", talk) for number, talk in begun.items() if number not in {*reasons, *asked_for}}

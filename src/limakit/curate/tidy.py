@@ -43,7 +43,7 @@ def tidy(text: str) -> str:
     blocks: list[tuple[bool, list[str]]] = []
     fence = ""
     for line in text.split("\n"):
-        match = _FENCE.match(line)
+        match = _FENCE.match(line) if "```" in line or "~~~" in line else None
         if fence:
             blocks[-1][1].append(line)
             if match and match[2].startswith(fence) and not match[3].strip():
@@ -66,7 +66,7 @@ def tidy(text: str) -> str:
         result += lines
     if not blocks or not blocks[-1][0]:
         _drop_labels(result, gone)
-    return re.sub(r"[ \t]+(?=\n\n|\Z)", "", "\n".join(result)).strip()
+    return "\n\n".join(part.rstrip(" \t") for part in "\n".join(result).split("\n\n")).strip()
 
 
 def joined(lines: list[str]) -> list[str]:
@@ -98,6 +98,9 @@ def joined(lines: list[str]) -> list[str]:
 
 def _parts(line: str) -> tuple[str, str]:
     """How deep a line is quoted, as a string of `>`, and what it says."""
+    content = line.lstrip()
+    if not content.startswith(">"):
+        return "", content
     match = _QUOTE.match(line)
     end = match.end() if match else 0
     return (match[1].replace(" ", "") if match else ""), line[end:]
@@ -119,7 +122,10 @@ def _mended(line: str) -> str | None:
     """A line without asides and short sentences that only point at a link; None where nothing else was in it."""
     if _EDIT.fullmatch(line.strip()) and line.strip():
         return None
-    line = _URL.sub(lambda match: match[1] or short(match[3]), _EDITED.sub(r"\1", line))
+    if edited := _EDITED.match(line):
+        line = edited[1] + line[edited.end() :]
+    if "://" in line:
+        line = _URL.sub(lambda match: match[1] or short(match[3]), line)
     if POINTER not in line:
         return line
     if _ONLY_POINTERS.fullmatch(line):
@@ -141,6 +147,7 @@ def _drop_labels(lines: list[str], gone: bool) -> None:
     """Take headings that announce nothing off the end; where lines are `gone`, also "Sources:" and its like."""
     while len(lines) > 1:
         last = lines[-1].strip()
-        if last and not last.startswith("#") and not (gone and _LABEL.fullmatch(last)):
+        dangling = last.startswith("#") or last.lower().rstrip(":.") in ("see", "via", "source", "sources")
+        if last and not dangling and not (gone and _LABEL.fullmatch(last)):
             break
         lines.pop()

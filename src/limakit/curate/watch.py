@@ -51,6 +51,15 @@ class Watch:
         self._gates.append(gate)
         self._targets += targets
 
+    @property
+    def known(self) -> Sequence[Target]:
+        """All targets so far."""
+        return self._targets
+
+    def note(self, number: str, leak: Leak) -> None:
+        """Take down what another than the gate has found."""
+        self._found.append((number, leak))
+
     def report(self, training: Sequence[Candidate]) -> dict[str, Any]:
         """What was checked against what and found, as plain JSON values.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from limakit.curate.attribution import attribution, card
 from limakit.curate.funnel import SiteCount, funnel
+from limakit.curate.lengths import WORDS, Measure
 from limakit.curate.select import Splits
 from limakit.errors import InputError
 from limakit.recipe import Curate
@@ -39,12 +40,13 @@ def write(
     quarantine: Sequence[Mapping[str, Any]],
     settings: Curate,
     contamination: Mapping[str, Any] | None = None,
+    measure: Measure = WORDS,
 ) -> dict[str, int]:
     """Write train, dev and test .jsonl, funnel.json, ATTRIBUTION.md and card.md, and contamination.json where it was
     looked for; returns the counts for the manifest.
 
     `splits` as `select.split` made them, `dev` and `test` further prompts from files; `sites`, `rejected`,
-    `quarantine` and `contamination` as the source and `select` returned them.
+    `quarantine` and `contamination` as the source and `select` returned them. The card gives lengths by `measure`.
     The reject log is written by itself.
     Raises RuntimeError where the counts do not add up.
     """
@@ -59,7 +61,7 @@ def write(
     if contamination is not None:
         files.publish_json(folder / "contamination.json", contamination)
     files.publish_text(folder / "ATTRIBUTION.md", attribution(whole))
-    files.publish_text(folder / "card.md", card(whole, told))
+    files.publish_text(folder / "card.md", card(whole, told, measure))
     return {
         "rows": told["total"]["rows"],
         "answers": told["total"]["answers"],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from limakit.engine import Progress
-from limakit.models.sampler import Answer, Request, Sampler
+from limakit.models.sampler import Answer, Request, Sampler, sampling
 from limakit.recipe import Generate
 from limakit.records import Prompt, Response
 from limakit.store import files
@@ -102,6 +102,7 @@ def _answer(
                 finish=answers[index].finish,
                 tokens=answers[index].tokens,
                 sample=request.sample,
+                sampling=sampling(settings),
             ),
             trimmed=answers[index].trimmed,
         )

@@ -27,6 +27,8 @@ class Bought:
     outcome: Reply | Failure
     cost: int = 0
     """Of the answer, in the ledger's money; 0 where none was stored."""
+    output: int | None = None
+    """Tokens of the answer, as the server counted; None where it did not."""
 
 
 def buy(
@@ -44,7 +46,7 @@ def buy(
     answers until then are in the ledger, and the same command goes on from there.
     """
     bodies = [wire.encode(endpoint, call) for call in calls]
-    keys = [_key(endpoint, body) for body in bodies]
+    keys = [_key(endpoint, body, call.sample) for body, call in zip(bodies, calls, strict=True)]
     wanted = dict(zip(keys, bodies, strict=True))
     ends: dict[str, Bought] = {}
     for key, stored in ledger.stored(wanted).items():
@@ -63,8 +65,8 @@ def _afford(guess: prices.Estimate, account: str, endpoint: Endpoint) -> None:
         raise ModelError(
             f"{guess.calls:,} calls would cost about {money(guess.about)}, and {money(guess.left)} of the budget of "
             f"{endpoint.budget:g} is left",
-            where=f"judge {account}",
-            fix="Nothing was sent. Raise its budget in recipe.toml, or judge fewer prompts.",
+            where=account,
+            fix="Nothing was sent. Raise its budget in recipe.toml, or ask about fewer prompts.",
         )
 
 
@@ -74,8 +76,9 @@ def money(amount: int) -> str:
     return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.2g}"
 
 
-def _key(endpoint: Endpoint, body: bytes) -> str:
-    return hashlib.sha256(f"{endpoint.api}\n{wire.address(endpoint)}\n".encode() + body).hexdigest()
+def _key(endpoint: Endpoint, body: bytes, sample: int) -> str:
+    which = f"sample {sample}\n" if sample else ""
+    return hashlib.sha256(f"{endpoint.api}\n{wire.address(endpoint)}\n{which}".encode() + body).hexdigest()
 
 
 def _open(endpoint: Endpoint, ledger: Ledger, ticket: int, raw: bytes, cost: int | None, most: int) -> Bought:
@@ -84,7 +87,7 @@ def _open(endpoint: Endpoint, ledger: Ledger, ticket: int, raw: bytes, cost: int
     if cost is None:
         cost = most if usage is None else prices.cost(endpoint, usage)
         ledger.settle(ticket, cost)
-    return Bought(outcome, cost)
+    return Bought(outcome, cost, None if usage is None else usage.output)
 
 
 class _Shop:

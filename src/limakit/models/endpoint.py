@@ -7,6 +7,7 @@ server repeats it in an error, it is blotted out. Redirects are not followed, so
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -22,6 +23,9 @@ from limakit.recipe_judges import Endpoint
 
 LARGEST = 8 << 20
 """Bytes of an answer; a server that sends more is cut off."""
+
+
+_AGAIN = "Check systems.NAME.endpoint in recipe.toml and that the server runs, then ask again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,7 @@ class Client:
                         return self._fault("bad_json", f"longer than {LARGEST:,} bytes", charged=True)
                     if time.monotonic() > deadline:
                         return self._fault("timeout", "the answer came too slowly", again=True, charged=True)
-                whole = bytes(raw).replace(self._key.encode(), b"(key)") if self._key else bytes(raw)
+                whole = self._blotted(bytes(raw))
                 return whole if response.status_code == 200 else self._refused(response, whole)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
             return self._fault("unreachable", str(error), again=True)
@@ -82,6 +86,29 @@ class Client:
             return self._fault("timeout", f"no answer in {self._endpoint.timeout:g} s", again=True, charged=True)
         except (httpx.TransportError, httpx.DecodingError) as error:
             return self._fault("unreachable", f"the connection broke: {error}", again=True, charged=True)
+
+    def lines(self, body: bytes) -> Iterator[str]:
+        """Post one request whose answer is streamed, and yield its lines as they come. Raises ModelError where there is
+        no answer or it breaks off."""
+        size, where = 0, wire.address(self._endpoint)
+        try:
+            with self._client.stream("POST", where, content=body) as response:
+                if response.status_code != 200:
+                    raw = response.read()[:LARGEST]
+                    raise ModelError(
+                        self._refused(response, self._blotted(raw)).failure.detail, where=where, fix=_AGAIN
+                    )
+                for line in response.iter_lines():
+                    size += len(line)
+                    if size > LARGEST:
+                        raise ModelError(f"the answer is longer than {LARGEST:,} bytes", where=where)
+                    yield line
+        except httpx.HTTPError as error:
+            why = str(error) or type(error).__name__
+            raise ModelError(f"no answer, or it broke off: {wire.brief(why)}", where=where, fix=_AGAIN) from None
+
+    def _blotted(self, raw: bytes) -> bytes:
+        return raw.replace(self._key.encode(), b"(key)") if self._key else raw
 
     def _refused(self, response: httpx.Response, raw: bytes) -> Fault:
         """What a status other than 200 means. A gateway's 502 and 504 do not say whether the model has worked."""

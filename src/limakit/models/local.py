@@ -98,11 +98,11 @@ def load_system(folder: Path, kind: Kind) -> LocalSampler:
     family cannot be decoded rightly (`local_check`).
     """
     model, tokenizer = load(check_folder(folder))
-    form = layout(kind, tokenizer, _eos_ids(model, tokenizer))
+    form = layout(kind, tokenizer, eos_ids(model, tokenizer))
     ids, wanted = reference_logits(model)
     decoder = Decoder(model, form.stop_ids, _reads(tokenizer, form.stop_text) if form.stop_text else None)
     check(decoder, model, ids, wanted)
-    return LocalSampler(decoder, tokenizer, form, _context(model.config.get_text_config()))
+    return LocalSampler(decoder, tokenizer, form, context_length(model.config.get_text_config()))
 
 
 def _reads(tokenizer: Any, text: str) -> Callable[[list[int]], bool]:
@@ -137,14 +137,14 @@ def load(folder: Path) -> tuple[Any, Any]:
     return model.to("cuda" if gpu else "cpu").eval(), tokenizer
 
 
-def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+def eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     """Every id that ends a text by the tokenizer or the generation config, which may list several."""
     listed = model.generation_config.eos_token_id
     listed = listed if isinstance(listed, list) else [listed]
     return frozenset(i for i in [*listed, tokenizer.eos_token_id] if i is not None)
 
 
-def _context(config: Any) -> int:
+def context_length(config: Any) -> int:
     """Most tokens the model can look at. Where its rotary embedding changes with the longest text in the batch
     (LongRoPE), that is the length up to which it does not, so that answers do not depend on their neighbours."""
     rope = getattr(config, "rope_parameters", None) or {}

@@ -57,8 +57,7 @@ class Decoder:
         """
         count = min(settings.slots, len(jobs))
         slots = Slots(count, max((len(job.ids) + job.limit for job in jobs), default=0))
-        history = torch.zeros(count, max((job.limit for job in jobs), default=0), dtype=torch.int64)
-        history = history.to(self._model.device)
+        history = self._history(jobs, count, settings)
         done: list[list[int]] = [[] for _ in jobs]
         live: list[int] = []
         coming = 0
@@ -86,7 +85,7 @@ class Decoder:
         """Yield the ids of one answer as they come."""
         slots = Slots(1, len(job.ids) + job.limit)
         done: list[list[int]] = [[]]
-        history = torch.zeros(1, job.limit, dtype=torch.int64).to(self._model.device)
+        history = self._history([job], 1, settings)
         live: list[int] = []
         fresh = [0]
         while len(done[0]) < job.limit and not (done[0] and self.stops(done[0])):
@@ -94,6 +93,11 @@ class Decoder:
                 done[0] += self._step(slots, history, [job], done, live, fresh, settings)
             live, fresh = [0], []
             yield done[0][-1]
+
+    def _history(self, jobs: Sequence[Job], count: int, settings: Generate) -> torch.Tensor:
+        """Room for the tokens on which the penalty falls, a row for each answer under way."""
+        size = max((_before(job, settings) + job.limit for job in jobs), default=0)
+        return torch.zeros(count, size, dtype=torch.int64, device=self._model.device)
 
     def _step(
         self,
@@ -113,9 +117,13 @@ class Decoder:
         counts = torch.tensor([len(done[i]) for i in both])
         keys = np.array([jobs[i].key for i in both], dtype=np.uint64)
         draws = torch.from_numpy(uniforms(keys, counts.numpy().astype(np.uint64)))
-        seen = history[: len(both), : int(counts.max())]
-        tokens = choose(logits, seen, counts.to(logits.device), draws.to(logits.device), settings)
-        history[torch.arange(len(both)), counts] = tokens
+        for row, index in enumerate(fresh, len(live)):
+            before = _before(jobs[index], settings)
+            history[row, :before] = torch.tensor(jobs[index].ids[:before], dtype=torch.int64)
+        ends = counts + torch.tensor([_before(jobs[i], settings) for i in both])
+        seen = history[: len(both), : int(ends.max())]
+        tokens = choose(logits, seen, ends.to(logits.device), draws.to(logits.device), settings)
+        history[torch.arange(len(both)), ends] = tokens
         return tokens.tolist()
 
     def forward(self, slots: Slots, packed: list[int], lengths: list[int], prompts: list[int]) -> torch.Tensor:
@@ -140,6 +148,11 @@ class Decoder:
                 break
             coming += 1
         return list(range(first, coming)), coming
+
+
+def _before(job: Job, settings: Generate) -> int:
+    """Tokens of the prompt on which the repetition penalty falls."""
+    return len(job.ids) if settings.penalty_on == "hf" else 0
 
 
 @contextmanager

@@ -4,8 +4,9 @@ Shapes: B rows (one an answer), V vocabulary, T generated tokens, K candidates. 
 it gets does not depend on its neighbours.
 
 Where Hugging Face's `generate` differs: it penalises the tokens of the prompt too (ours only generated ones, as in
-Keskar et al. 2019, https://arxiv.org/abs/1909.05858, section 4.1), keeps only the 50 likeliest tokens unless told
-`top_k=0`, and draws from one random stream for the whole batch. The order is the same: penalty, temperature, nucleus.
+Keskar et al. 2019, https://arxiv.org/abs/1909.05858, section 4.1, unless `generate.penalty_on = "hf"`), keeps only the
+50 likeliest tokens unless told `top_k=0`, and draws from one random stream for the whole batch. The order is the same:
+penalty, temperature, nucleus.
 """
 
 import torch
@@ -21,8 +22,9 @@ GROWTH = 8
 def choose(logits_BV: Tensor, history_BT: Tensor, counts_B: Tensor, draws_B: Tensor, settings: Generate) -> Tensor:
     """The next token of each row, int64 of shape (B,).
 
-    `history_BT` holds the generated tokens of each row, `counts_B` of them valid; `draws_B` are uniform in [0, 1).
-    Temperature 0 takes the likeliest token. Raises ModelError where the model's output is not finite.
+    `history_BT` holds the tokens of each row on which the penalty falls, `counts_B` of them valid; `draws_B` are
+    uniform in [0, 1). Temperature 0 takes the likeliest token. Raises ModelError where the model's output is not
+    finite.
     """
     logits_BV = penalise(logits_BV.float(), history_BT, counts_B, settings.repetition_penalty)
     top_B1 = logits_BV.max(dim=-1, keepdim=True).values

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from limakit.recipe import Generate
+from limakit.recipe_judges import SystemEndpoint
 from limakit.records import Prompt
 
 
@@ -57,6 +58,24 @@ class ScriptedSampler:
                     text=" ".join(kept), finish="eot" if whole else "length", tokens=len(kept) + (1 if whole else 0)
                 ),
             )
+
+
+def sampling(settings: Generate) -> str:
+    """How an answer is drawn, in words: kept with every response, since no two programs mean the same by a penalty."""
+    words = ["greedy"] if settings.temperature == 0 else [f"temperature {settings.temperature:g}"]
+    if settings.temperature > 0 and settings.top_p < 1:
+        words.append(f"top_p {settings.top_p:g}")
+    if settings.repetition_penalty > 1:
+        on = {"generated": "generated tokens", "hf": "prompt and generated tokens (hf)"}[settings.penalty_on]
+        words.append(f"repetition_penalty {settings.repetition_penalty:g} on {on}")
+    return ", ".join(words)
+
+
+def remote_sampling(endpoint: SystemEndpoint) -> str:
+    """What a server was told about drawing; the rest is its own."""
+    told = endpoint.temperature
+    words = ["the server's own temperature" if told == "default" else f"temperature {told:g}"]
+    return ", ".join(words + ([] if endpoint.top_p is None else [f"top_p {endpoint.top_p:g}"]))
 
 
 def stream_key(seed: int, prompt_id: str, sample: int) -> int:

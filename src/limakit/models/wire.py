@@ -38,8 +38,12 @@ class Call:
     """One answer wanted from a server."""
 
     system: str
-    """What the model is told about its task."""
+    """What the model is told about its task; empty to tell it nothing."""
     turns: tuple[Turn, ...]
+    top_p: float | None = None
+    """Nucleus to sample from; None leaves it to the server."""
+    sample: int = 0
+    """Number of the answer where several are wanted: each is bought for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Failure:
 
     kind: FailureKind
     detail: str = ""
+    text: str = ""
+    """What there is of an answer that was cut, or the words of a refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +93,16 @@ def encode(endpoint: Endpoint, call: Call) -> bytes:
     body: dict[str, Any] = {"model": endpoint.model}
     if endpoint.temperature != "default":
         body["temperature"] = endpoint.temperature
+    if call.top_p is not None:
+        body["top_p"] = call.top_p
     if endpoint.api == "anthropic":
-        body |= {"max_tokens": endpoint.max_tokens, "system": call.system, "messages": turns}
+        body |= {"max_tokens": endpoint.max_tokens, "messages": turns}
+        body |= {"system": call.system} if call.system else {}
     else:
         # OpenAI's newer models refuse the old name; other servers know only that one.
         newer = urlsplit(endpoint.base_url).hostname == "api.openai.com"
         body["max_completion_tokens" if newer else "max_tokens"] = endpoint.max_tokens
-        body["messages"] = [{"role": "system", "content": call.system}, *turns]
+        body["messages"] = [{"role": "system", "content": call.system}, *turns] if call.system else turns
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
@@ -107,9 +116,11 @@ def decode(endpoint: Endpoint, raw: bytes) -> tuple[Reply | Failure, Usage | Non
         return Failure("bad_json", f"not an object: {brief(raw)}"), None
     text, reason, refused = (_anthropic if endpoint.api == "anthropic" else _openai)(body)
     if refused or reason in ("content_filter", "refusal"):
-        outcome: Reply | Failure = Failure("refusal", brief(refused or "the model or a filter refused"))
+        said = refused or text or ""
+        outcome: Reply | Failure = Failure("refusal", brief(said or "the model or a filter refused"), said)
     elif reason in ("length", "max_tokens", "model_context_window_exceeded"):
-        outcome = Failure("truncated", f"cut at max_tokens = {endpoint.max_tokens} or the model's context")
+        why = f"cut at max_tokens = {endpoint.max_tokens} or the model's context"
+        outcome = Failure("truncated", why, text or "")
     elif text is None or reason not in ("stop", "end_turn", "stop_sequence", "eos_token"):
         outcome = Failure("bad_json", f"not an answer: {brief(raw)}")
     elif not text.strip():
@@ -122,10 +133,10 @@ def decode(endpoint: Endpoint, raw: bytes) -> tuple[Reply | Failure, Usage | Non
 def error_code(raw: bytes) -> str:
     """The code or type that an error body names, or nothing."""
     try:
-        error = _at(orjson.loads(raw), "error")
+        error = at(orjson.loads(raw), "error")
     except orjson.JSONDecodeError:
         return ""
-    code = _at(error, "code") or _at(error, "type")
+    code = at(error, "code") or at(error, "type")
     return code if isinstance(code, str) else ""
 
 
@@ -137,17 +148,17 @@ def brief(text: str | bytes) -> str:
 
 def _openai(body: dict[str, Any]) -> tuple[str | None, object, str | None]:
     """Text, why it ended, and the words of a refusal."""
-    choice = _at(body, "choices", 0)
-    text, refused = _at(choice, "message", "content"), _at(choice, "message", "refusal")
+    choice = at(body, "choices", 0)
+    text, refused = at(choice, "message", "content"), at(choice, "message", "refusal")
     known = text if isinstance(text, str) else None
-    return known, _at(choice, "finish_reason"), refused if isinstance(refused, str) and refused else None
+    return known, at(choice, "finish_reason"), refused if isinstance(refused, str) and refused else None
 
 
 def _anthropic(body: dict[str, Any]) -> tuple[str | None, object, str | None]:
     blocks = body.get("content")
     if not isinstance(blocks, list):
         return None, None, None
-    texts = [_at(block, "text") for block in blocks if _at(block, "type") == "text"]
+    texts = [at(block, "text") for block in blocks if at(block, "type") == "text"]
     known = "".join(texts) if all(isinstance(text, str) for text in texts) else None
     return known, body.get("stop_reason"), None
 
@@ -158,7 +169,7 @@ def _usage(endpoint: Endpoint, told: object) -> Usage | None:
         names = (("input_tokens",), ("output_tokens",), ("cache_read_input_tokens",), ("cache_creation_input_tokens",))
     else:
         names = (("prompt_tokens",), ("completion_tokens",), ("prompt_tokens_details", "cached_tokens"), ())
-    sent, output, cached, written = (_at(told, *name) if name else 0 for name in names)
+    sent, output, cached, written = (at(told, *name) if name else 0 for name in names)
     counts = [sent, output, 0 if cached is None else cached, 0 if written is None else written]
     if not all(type(count) is int and 0 <= count <= MOST_TOKENS for count in counts):
         return None
@@ -168,7 +179,7 @@ def _usage(endpoint: Endpoint, told: object) -> Usage | None:
     return Usage(fresh=sent - cached, cached=cached, output=output) if cached <= sent else None
 
 
-def _at(value: object, *path: str | int) -> Any:
+def at(value: object, *path: str | int) -> Any:
     """What lies at a path of keys and indices, or None where there is no such path."""
     for step in path:
         if isinstance(step, str) and isinstance(value, Mapping):

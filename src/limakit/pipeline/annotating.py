@@ -1,6 +1,7 @@
 """People's votes: what there is to ask them, and their answers as a stage that the report reads like any judge's."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,15 +55,21 @@ def material(study: Study) -> Material:
 
 def annotate(study: Study, progress: Progress) -> list[Outcome]:
     """Publish what people said so far: annotate/people/verdicts.jsonl and grades.jsonl. Nothing where nobody voted."""
-    from os import environ
+    from limakit.store.people import People
 
-    from limakit.store.people import FILE, People
-
-    url = environ.get(DATABASE)
-    if url is None and not study.path(FILE).exists():
+    place = database(study)
+    if place is None:
         return []
-    with People.open(url or study.path(FILE)) as people:
+    with People.open(place) as people:
         return publish(study, people)
+
+
+def database(study: Study) -> str | Path | None:
+    """Where people's work is: the URL in the environment, or the study's file; None where there is neither."""
+    from limakit.store.people import FILE
+
+    path = study.path(FILE)
+    return os.environ.get(DATABASE) or (path if path.exists() else None)
 
 
 def publish(study: Study, people: "People") -> list[Outcome]:

@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limakit.author.coverage import Coverage
 from limakit.author.style import Finding, check
-from limakit.curate.tfidf import Weights
 from limakit.curate.words import hashed
 from limakit.pipeline.reviews import SPARE
 from limakit.records import Candidate, Example, Provenance, Turn
@@ -65,6 +63,8 @@ class Curated:
     @cached_property
     def coverage(self) -> Coverage:
         """Prompts in training and beside it, to be compared with a new one."""
+        from limakit.curate.tfidf import Weights  # scipy, which the studio's first page need not wait for
+
         prompts = {name: one.turns[0].content for name, one in {**self.spare, **self.train}.items()}
         weights = Weights(list(prompts.values()))
         regions = {point["id"]: point["region"] for point in self.topics["points"] if point["kind"] == "train"}
@@ -92,13 +92,15 @@ class Curated:
 
     def rejects(self, rule: str, begin: int, most: int) -> tuple[list[Row], int]:
         """Rows of the log of rejects that fell to a rule, from number `begin` on, and how many there are."""
-        table = _rejects(self.study, pc.field("rule") == rule)
+        table = _rejects(self.study, [("rule", "=", rule)])
         rows = table.slice(begin, most).to_pylist()
         return [Row(row["id"], row["rule"], row["detail"], row["score"]) for row in rows], table.num_rows
 
 
 def fresh(prompts: Sequence[str]) -> Coverage:
     """A coverage that knows no examples yet; its words are weighted after `prompts`."""
+    from limakit.curate.tfidf import Weights
+
     weights = Weights(prompts)
     return Coverage({}, lambda texts: weights.rows(hashed(texts)))
 
@@ -115,7 +117,7 @@ def curated(study: Study, before: Curated | None = None) -> Curated | None:
     spare = read_jsonl(folder / SPARE, Candidate) if (folder / SPARE).exists() else []
     reasons = {}
     if spare:
-        for row in _rejects(study, pc.field("id").isin([one.id for one in spare])).to_pylist():
+        for row in _rejects(study, [("id", "in", [one.id for one in spare])]).to_pylist():
             reasons[row["id"]] = (row["rule"], row["detail"])
     topics = folder / "topics.json"
     return Curated(

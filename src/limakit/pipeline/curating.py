@@ -19,6 +19,7 @@ from limakit.store.study import PACKAGE, Study
 STARTER = PACKAGE / "starter"
 CODE = ["sources", "curate", "pipeline/sourcing.py", "pipeline/sifting.py", "share/licences.py", "records.py"]
 CODE += ["store/rejects.py", "store/forgotten.py", "store/spill.py", "models/local_embed.py"]
+CODE += ["models/local_difficulty.py", "models/tokens.py", "pipeline/consulting.py"]
 CODE += ["pipeline/reviews.py", "store/decisions.py"]
 Split = Literal["dev", "test"]
 
@@ -32,7 +33,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
     from limakit.curate.editor import Editor
     from limakit.curate.select import select, split
     from limakit.curate.write import write, write_topics
-    from limakit.pipeline import embedding, reviews, sourcing
+    from limakit.pipeline import consulting, embedding, reviews, sourcing
     from limakit.pipeline.sifting import sift
     from limakit.sources.stackexchange.users import name_authors
     from limakit.store.rejects import RejectLog
@@ -58,6 +59,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             **sourcing.inputs(found),
             **memory,
             **embedding.inputs(study),
+            **consulting.inputs(study),
             **reviews.inputs(study),
             **{f"{name}_prompts": path for name, path in given.items() if path},
         },
@@ -96,6 +98,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             rejects=rejects,
             given={"dev": prompts["dev"], "test": [*prompts["test"], *asked]},
             embed=embedding.embedder(study),
+            difficulty=consulting.difficulty(study),
             wanted=reviewed.wanted,
         )
     reviews.keep_spare(stock.candidates, {pick.id for pick in chosen.picks}, work.folder)
@@ -115,6 +118,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
         quarantine=stock.quarantine,
         settings=recipe.curate,
         contamination=chosen.contamination,
+        measure=consulting.measure(study),
     )
     write_topics(work.folder, splits, prompts["dev"], prompts["test"])
     work.discard("scratch")

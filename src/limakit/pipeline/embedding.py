@@ -1,4 +1,4 @@
-"""The model whose vectors `curate.select = "diverse"` asks for, where the recipe names one."""
+"""The model of sentence vectors that `curate.embeddings` names: for diverse selection and contamination by meaning."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,5 +31,5 @@ def inputs(study: Study) -> dict[str, Path]:
 
 def _folder(study: Study) -> Path | None:
     settings = study.recipe.curate
-    asked = settings.select == "diverse" and settings.embeddings != "tfidf"
-    return study.resolve(settings.embeddings) if asked else None
+    used = settings.select == "diverse" or settings.contamination_meaning > 0
+    return study.resolve(settings.embeddings) if used and settings.embeddings != "tfidf" else None

@@ -121,14 +121,15 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
             **{f"{stage}/grades": path for stage, path in grades.items()},
             **{f"{stage}/manifest": path for stage, path in manifests.items()},
         },
-        code=["report", "records.py"],
+        code=["report", "pipeline/novelty.py", "curate/tfidf.py", "curate/words.py", "records.py"],
     )
     if work.done:
         return [unchanged(work)]
+    from limakit.pipeline.novelty import out_of_distribution
     from limakit.report.inputs import Inputs
     from limakit.report.page import build
 
-    prompts = read_jsonl(found["test"], Prompt)
+    prompts, examples = read_jsonl(found["test"], Prompt), read_jsonl(found["train"], Example)
     page = build(
         Inputs(
             study=study.name,
@@ -139,7 +140,8 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
             grades=[grade for path in grades.values() for grade in read_jsonl(path, Grade)],
             sensitive={prompt.id: prompt.sensitive for prompt in prompts if prompt.sensitive},
             responses=[response for path in answers.values() for response in read_jsonl(path, Response)],
-            examples=read_jsonl(found["train"], Example),
+            far=out_of_distribution(examples, prompts) if grades else {},
+            examples=examples,
             funnel=read_json(found["funnel"]),
             metrics=read_jsonl(found["metrics"], dict),
             run=read_json(found["run"]),

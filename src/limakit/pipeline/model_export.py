@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from limakit.errors import LimakitError, RecipeError, StudyError
 from limakit.pipeline.outcome import need
-from limakit.pipeline.systems import CHOICE, Found, find
+from limakit.pipeline.systems import CHOICE, Found, Remote, find
 from limakit.records import Example
 from limakit.store import checkpoints, files
 from limakit.store.files import read_json, read_jsonl
@@ -41,7 +41,7 @@ def export_model(study: Study, to: Path, form: Format, epoch: int | None = None)
     """
     name = study.recipe.compare.candidate
     system = find(study, name, epoch)
-    if system.epoch is None:
+    if isinstance(system, Remote) or system.epoch is None:
         raise RecipeError(f"{name!r} is not a tuned system", fix="Set compare.candidate to one that is.")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise StudyError("there is something here already", where=to, fix="Choose a new or empty folder.")

@@ -54,7 +54,7 @@ def _compare(
 
     pairs = read_jsonl(path, Pair)
     asked = pairwise.questions(pairs, form, study.recipe.seed)
-    ends, bill = _ask(study, settings, asked, progress)
+    ends, bill = ask(study, settings, asked, progress)
     verdicts, counts = pairwise.verdicts(pairs, asked, ends, f"model:{settings.name}")
     write_jsonl(work.path("verdicts.jsonl"), verdicts)
     return counts | bill
@@ -70,13 +70,13 @@ def _grade(
     responses = [r for system in study.recipe.generate.systems for r in read_jsonl(inputs[system], Response)]
     items = grading.gradable(scale, read_jsonl(inputs["test.jsonl"], Prompt), responses)
     asked = grading.questions(scale, items, form, study.recipe.seed)
-    ends, bill = _ask(study, settings, asked, progress)
+    ends, bill = ask(study, settings, asked, progress)
     grades, counts = grading.grades(scale, items, asked, ends, f"model:{settings.name}")
     write_jsonl(work.path("grades.jsonl"), grades)
     return counts | bill
 
 
-def _ask(
+def ask(
     study: Study, settings: ModelJudge, asked: Sequence["Question"], progress: Progress
 ) -> tuple[list["Reply | Failure"], dict[str, Any]]:
     """The ends of all calls, and the bill of the answers among them: the same whenever and however they were bought."""

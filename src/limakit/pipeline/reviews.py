@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from heapq import nsmallest
 from pathlib import Path
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limakit.curate.attribution import EDITS
+from limakit.pipeline.annotating import database
 from limakit.pipeline.sourcing import Stock
 from limakit.records import Candidate, Provenance
 from limakit.store import files
-from limakit.store.decisions import FILE, Decision, load
+from limakit.store.decisions import FILE, Decision, load, save
 from limakit.store.rejects import RejectLog
 from limakit.store.study import Study
 
@@ -51,6 +51,23 @@ def inputs(study: Study) -> dict[str, Path]:
 def read(study: Study) -> Reviews:
     """The decisions. Raises InputError where their file is damaged."""
     return Reviews(decisions=tuple(load(study.root)))
+
+
+def forget(study: Study, names: Collection[str]) -> int:
+    """Remove what was decided on these candidates, with the texts of edits, from the file and from the database; how
+    many decisions the file had."""
+    known = load(study.root)
+    left = [one for one in known if one.id not in names]
+    if len(left) < len(known):
+        save(study.root, left)
+    place = database(study)
+    if names and place is not None:
+        from limakit.author.decisions import erase
+        from limakit.store.people import People
+
+        with People.open(place) as people:
+            erase(people, sorted(names))
+    return len(known) - len(left)
 
 
 def apply(stock: Stock, reviews: Reviews, *, folder: Path, rejects: RejectLog) -> dict[str, int]:
@@ -107,7 +124,7 @@ def keep_spare(paths: Sequence[Path], picks: Collection[str], folder: Path) -> N
     """Write the best candidates that were not taken to `folder`: near-duplicates first, then by score; at most
     MOST_SPARE, in the order of the files. Call when `rejects.parquet` is written."""
     table = pq.read_table(
-        folder / "rejects.parquet", columns=["id", "rule", "score"], filters=pc.field("rule").isin(SPARE_RULES)
+        folder / "rejects.parquet", columns=["id", "rule", "score"], filters=[("rule", "in", SPARE_RULES)]
     )
     order = {rule: at for at, rule in enumerate(SPARE_RULES)}
     rows = zip(*(table[name].to_pylist() for name in ("id", "rule", "score")), strict=True)

@@ -1,4 +1,4 @@
-"""Who answers: from a system's name in the recipe to the model folder that is asked and the way it is asked."""
+"""Who answers: from a system's name in the recipe to the model folder or the server that is asked, and how."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,8 @@ from limakit.errors import RecipeError
 from limakit.models.hub import resolve_base
 from limakit.models.layouts import Kind
 from limakit.pipeline.outcome import need
-from limakit.recipe import Base, System
+from limakit.recipe import Base, InstructionTrain, System
+from limakit.recipe_judges import SystemEndpoint
 from limakit.store.files import read_json
 from limakit.store.study import Study
 
@@ -26,7 +27,20 @@ class Found:
     """Of a tuned one."""
 
 
-def find(study: Study, name: str, epoch: int | None = None) -> Found:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A system of the recipe that answers over HTTP."""
+
+    name: str
+    endpoint: SystemEndpoint
+
+    @property
+    def account(self) -> str:
+        """Under which the ledger counts what it costs."""
+        return f"system {self.name}"
+
+
+def find(study: Study, name: str, epoch: int | None = None) -> Found | Remote:
     """The system of that name; `epoch` takes another checkpoint of a tuned one than the recipe does.
 
     Raises RecipeError where there is no such system or epoch, StudyError where a stage has to run first, and
@@ -38,10 +52,22 @@ def find(study: Study, name: str, epoch: int | None = None) -> Found:
         return Found(name=name, kind="tuned", folder=checkpoint(study, number), epoch=number)
     if epoch is not None:
         raise RecipeError(f"{name!r} has no epochs: it is of kind {system.kind}", fix="Leave --epoch out.")
+    if system.endpoint is not None:
+        wanted = study.recipe.generate
+        return Remote(name=name, endpoint=system.endpoint.sampled(wanted.temperature, wanted.max_new_tokens))
+    if system.kind == "trained":
+        last = need(study, f"train/{name}", f"epoch-{training(system).epochs:02d}/config.json")
+        return Found(name=name, kind="tuned", folder=last.parent)
+    assert system.kind != "endpoint"
     base = study.recipe.base
     if system.model is not None:
         base = Base(model=system.model, revision=system.revision)
     return Found(name=name, kind=system.kind, folder=resolve_base(base, study.root))
+
+
+def training(system: System) -> InstructionTrain:
+    """How a system of kind `trained` is trained."""
+    return system.train or InstructionTrain()
 
 
 def checkpoint(study: Study, epoch: int) -> Path:

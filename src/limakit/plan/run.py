@@ -8,12 +8,14 @@ from typing import Any
 from limakit.models.hub import resolve_config
 from limakit.models.local_shape import Shape, read_shape
 from limakit.plan.memory import Memory, Strategy, memory
+from limakit.recipe import Recipe, Train
 from limakit.records import Example
 from limakit.store.files import iter_jsonl, read_json
 from limakit.store.study import Study
 
 USABLE = 0.92
 """Share of a GPU's memory that a run can count on; the rest goes to the driver, its libraries and fragments."""
+PAPER_EXAMPLES = 1000
 PAPER_TOKENS = 750
 """Tokens an example in the paper: 750,000 in 1,000."""
 
@@ -67,11 +69,32 @@ def plan(study: Study, *, gib: float, devices: int, tflops: float | None, price:
     config.json and, where it is there, the curated training set; needs no weights. Raises ModelError and RecipeError.
     """
     shape = read_shape(resolve_config(study.recipe.base, study.root))
-    tokens, tokens_from, mean = _tokens(study)
+    return _reckon(shape, study.recipe.train, _tokens(study), gib, devices, tflops, price)
+
+
+def plan_model(folder: Path, *, gib: float, devices: int, tflops: float | None, price: float | None) -> Plan:
+    """The same for a model folder without any study: the paper's settings and its 1,000 examples. Needs only the
+    folder's config.json. Raises ModelError."""
+    tokens = PAPER_EXAMPLES * PAPER_TOKENS
+    known = tokens, f"the paper's {PAPER_EXAMPLES:,} examples of {PAPER_TOKENS} tokens", float(PAPER_TOKENS)
+    return _reckon(read_shape(folder), Recipe().train, known, gib, devices, tflops, price)
+
+
+def _reckon(
+    shape: Shape,
+    settings: Train,
+    known: tuple[int, str, float],
+    gib: float,
+    devices: int,
+    tflops: float | None,
+    price: float | None,
+) -> Plan:
+    """Every strategy; `known` are the tokens of a pass, where that is from, and the mean length."""
+    tokens, tokens_from, mean = known
     options = []
     for strategy in _strategies(devices):
-        needed = memory(shape, study.recipe.train, strategy, device="cuda")
-        flops = step_flops(shape, strategy, mean) * tokens * study.recipe.train.epochs
+        needed = memory(shape, settings, strategy, device="cuda")
+        flops = step_flops(shape, strategy, mean) * tokens * settings.epochs
         hours = flops / (tflops * 1e12 * devices) / 3600 if tflops else None
         options.append(
             Option(

@@ -25,6 +25,8 @@ class Inputs:
     """Of single answers: absolute, likert, safety."""
     sensitive: Mapping[str, str] = field(default_factory=dict)
     """Ids of sensitive test prompts to their kind, so that safety is told for each."""
+    far: Mapping[str, bool] = field(default_factory=dict)
+    """Whether a test prompt, by its id, is out of distribution; grades are told for either side."""
     responses: Sequence[Response] = ()
     examples: Sequence[Example] = ()
     """What was trained on, for licences and authors."""

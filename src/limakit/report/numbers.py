@@ -49,7 +49,7 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
             },
             **options,
         ),
-        "grades": grade_numbers(inputs.grades, inputs.sensitive, **options),
+        "grades": grade_numbers(inputs.grades, inputs.sensitive, inputs.far, **options),
         "work": _work(recipe, inputs.manifests),
         "answers": _answers(inputs.responses, asked),
         "funnel": dict(inputs.funnel) if inputs.funnel is not None else None,

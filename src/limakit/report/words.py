@@ -183,7 +183,7 @@ def failures(counted: Mapping[str, int]) -> str:
 
 def graded(row: Mapping[str, Any]) -> str:
     """Whose answers, to which prompts, by which judge."""
-    kind = "" if row["kind"] == "all" else f", {row['kind']} prompts"
+    kind = "" if row["kind"] == "all" else f", {row['kind']}" + ("" if "intent" in row["kind"] else " prompts")
     return f"{row['system']}{kind}, by {judge_name(row['judge'])}"
 
 

@@ -33,11 +33,15 @@ def publish(path: Path, data: bytes | Iterable[bytes]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as out:
-        for block in (data,) if isinstance(data, bytes) else data:
-            out.write(block)
-        out.flush()
-        os.fsync(out.fileno())
+    try:
+        with open(temporary, "wb") as out:
+            for block in (data,) if isinstance(data, bytes) else data:
+                out.write(block)
+            out.flush()
+            os.fsync(out.fileno())
+    except BaseException:  # half a file helps nobody, and may be what filled the disk
+        temporary.unlink(missing_ok=True)
+        raise
     temporary.replace(path)
     sync_folder(path.parent)
 
@@ -45,6 +49,21 @@ def publish(path: Path, data: bytes | Iterable[bytes]) -> None:
 def publish_text(path: Path, text: str) -> None:
     """`publish` for text, as UTF-8."""
     publish(path, text.encode())
+
+
+def copy(source: Path, target: Path, *, link: bool) -> None:
+    """`publish` for the bytes of another file; with `link` as a second name of it where the disk has hard links."""
+    if link:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:
+            pass  # another disk, or one without links
+        else:
+            sync_folder(target.parent)
+            return
+    with open(source, "rb") as blocks:
+        publish(target, iter(lambda: blocks.read(1 << 20), b""))
 
 
 def publish_json(path: Path, value: Any) -> None:

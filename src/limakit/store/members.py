@@ -67,6 +67,12 @@ def invite(connection: Connection, name: str, role: Role, now: float) -> str:
     return secret
 
 
+def enter(connection: Connection, name: str, now: float) -> None:
+    """Make sure that there is an annotator of that name, who need not come in: their votes were given elsewhere."""
+    if connection.execute(select(people.c.id).where(people.c.id == name)).scalar() is None:
+        connection.execute(insert(people).values(id=name, role="annotator", created=now))
+
+
 def link_holder(connection: Connection, secret: str, now: float) -> Person | None:
     """Whom a link would let in; None where it is unknown, used or too old."""
     found = connection.execute(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limakit.store.files import sync_folder
@@ -59,9 +60,11 @@ class RejectLog:
         self._gather()
         size = len(numbers)
         if size:
-            names = _strings([f"{source}/{site}/{number}" for number in numbers])
-            same = [_strings([text] * size) for text in (source, site, rule, "")]
-            self._append(pa.Table.from_arrays([names, *same, _integers(scores)], schema=SCHEMA))
+            before, *same, nothing = _strings([f"{source}/{site}/", source, site, rule, ""])
+            join: Any = getattr(pc, "binary_join_element_wise")  # noqa: B009 (made at import, so types do not know it)
+            names = join(before, _integers(numbers).cast(pa.string()), nothing)
+            columns = [pa.repeat(text, size) for text in (*same, nothing)]
+            self._append(pa.Table.from_arrays([names, *columns, _integers(scores)], schema=SCHEMA))
 
     def _gather(self) -> None:
         """Turn what was added one by one into a block."""
@@ -101,7 +104,8 @@ class RejectLog:
 
 
 def _strings(texts: Sequence[str]) -> pa.Array:
-    """A column of text. Built from its bytes, because `pa.array` imports pandas where it finds it: 45 MB."""
+    """A column of text. Built from its bytes, because `pa.array` and `pa.scalar` import pandas where they find it:
+    45 MB."""
     parts = [text.encode() for text in texts]
     ends = np.zeros(len(parts) + 1, np.int32)
     np.cumsum([len(part) for part in parts], out=ends[1:])

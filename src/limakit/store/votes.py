@@ -71,18 +71,18 @@ def queue(connection: Connection, person: str, kind: str) -> list[Assigned]:
         .where(assignments.c.person == person, assignments.c.kind == kind)
         .order_by(assignments.c.position)
     )
-    return [Assigned(**row) for row in rows.mappings()]
+    return [Assigned(**row) for row in rows.mappings().all()]
 
 
 def coverage(connection: Connection, kind: str, now: float) -> dict[str, int]:
     """How many people have each item: voted, or handed out a short time ago. Repetitions do not count."""
     taken = or_(assignments.c.label.is_not(None), assignments.c.created > now - FRESH_SECONDS)
     rows = connection.execute(
-        select(assignments.c.item, func.count())
+        select(assignments.c.item, func.count().label("people"))
         .where(assignments.c.kind == kind, assignments.c.repeats.is_(None), taken)
         .group_by(assignments.c.item)
     )
-    return {row[0]: row[1] for row in rows}
+    return {row.item: row.people for row in rows.all()}
 
 
 def assign(connection: Connection, person: str, kind: str, start: int, slots: Sequence[Any], now: float) -> None:

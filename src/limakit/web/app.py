@@ -12,6 +12,7 @@ Routes are plain functions (FastAPI runs them in threads) and raise LimakitError
 models wrote goes through `|markdown` or `|shown`, in scripts through `setHTML` (html.js) after the server cleaned it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,11 +23,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from limakit.errors import LimakitError, StudyError
-from limakit.web.desk import Desk
 from limakit.web.auth import Door
+from limakit.web.desk import Desk
 from limakit.web.guard import Guard
-from limakit.web.pages import enter, people, review, voting, write
+from limakit.web.pages import chat, enter, people, results, review, voting, write
 from limakit.web.render import STATIC, page
+from limakit.web.speaking import Speaker
 from limakit.web.studio import NotAllowed, NotSignedIn, Studio
 from limakit.web.voting import Booth, Gathering
 
@@ -46,7 +48,10 @@ def create_app(studio: Studio, *, local: bool = True) -> FastAPI:
     app.state.door = Door()
     app.state.booth = Booth(studio.study, studio.people)
     app.state.gathering = Gathering(app.state.booth)
+    app.state.handing_out = asyncio.Semaphore(2)
     app.state.desk = Desk(studio)
+    app.state.speaker = Speaker(studio.study)
+    app.state.watcher = None  # made by the first visit to Results
     app.add_middleware(Guard, local=local)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(enter.router)
@@ -54,6 +59,8 @@ def create_app(studio: Studio, *, local: bool = True) -> FastAPI:
     app.include_router(people.router)
     app.include_router(review.router)
     app.include_router(write.router)
+    app.include_router(chat.router)
+    app.include_router(results.router)
     app.add_exception_handler(NotSignedIn, _not_signed_in)
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(LimakitError, _mendable)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from limakit.store.members import Person, session_holder
@@ -31,14 +32,16 @@ class Studio:
         """Name of the session cookie. Ports of one host share cookies, so each study has a name of its own."""
         return f"limakit-{hashlib.sha256(str(self.study.root.resolve()).encode()).hexdigest()[:8]}"
 
+    def remembered(self, secret: str | None) -> Person | None:
+        """Who is behind a cookie, where it was asked a moment ago."""
+        known = self._sessions.get(secret or "")
+        return known[1] if known and self.clock() - known[0] < TRUSTED_SECONDS else None
+
     def whose(self, secret: str | None) -> Person | None:
-        """Who is behind a cookie, from memory where it was asked a moment ago."""
+        """Who is behind a cookie, by the database."""
         if not secret:
             return None
         now = self.clock()
-        known = self._sessions.get(secret)
-        if known and now - known[0] < TRUSTED_SECONDS:
-            return known[1]
         with self.people.read() as connection:
             person = session_holder(connection, secret, now)
         self.forget_session(secret)
@@ -53,8 +56,8 @@ class Studio:
         self._sessions.pop(secret, None)
 
 
-def studio(request: HTTPConnection) -> Studio:
-    """The studio that this request came to."""
+async def studio(request: HTTPConnection) -> Studio:
+    """The studio that this request came to. A coroutine, as FastAPI runs plain functions in threads."""
     return request.app.state.studio
 
 
@@ -80,8 +83,9 @@ class _Allow:
     def __init__(self, *roles: str):
         self.roles = frozenset(roles)
 
-    def __call__(self, request: Request, here: Here) -> Person:
-        person = here.whose(request.cookies.get(here.cookie))
+    async def __call__(self, request: Request, here: Here) -> Person:
+        secret = request.cookies.get(here.cookie)
+        person = here.remembered(secret) or await run_in_threadpool(here.whose, secret)
         if person is None:
             raise NotSignedIn
         if person.role not in self.roles:

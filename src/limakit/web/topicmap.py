@@ -5,6 +5,8 @@ from html import escape
 from typing import Any
 
 WIDTH, HEIGHT, EDGE = 360, 280, 16
+LETTER, LINE = 5.6, 12
+"""About how wide a letter is and how high a line: words that would cover others are left out."""
 
 
 def drawing(topics: Mapping[str, Any], name: str | None) -> str:
@@ -15,14 +17,16 @@ def drawing(topics: Mapping[str, Any], name: str | None) -> str:
     if points:
         xs, ys = [point["x"] for point in points], [point["y"] for point in points]
         place = _scaled(min(xs), max(xs), min(ys), max(ys))
-        parts += [_dot(*place(point["x"], point["y"]), 2.2, "#7a8794") for point in points if point["id"] != name]
+        parts += [_dot(*place(point["x"], point["y"]), 2, "#7a879480") for point in points if point["id"] != name]
+        taken: list[tuple[float, float, float]] = []
         for region in topics["regions"]:
             x, y = place(region["x"], region["y"])
-            anchor = "start" if x < WIDTH / 4 else "end" if x > WIDTH * 3 / 4 else "middle"
-            words = escape(region["words"])
-            parts.append(
-                f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="#7a8794" font-weight="600">{words}</text>'
-            )
+            half = len(region["words"]) * LETTER / 2
+            x = min(max(x, half), WIDTH - half)
+            if all(abs(x - other) > half + size or abs(y - height) > LINE for other, height, size in taken):
+                taken.append((x, y, half))
+                words = escape(region["words"])
+                parts.append(f'<text x="{x:.1f}" y="{y}" text-anchor="middle" fill="#66727e">{words}</text>')
         for point in points:
             if point["id"] == name:
                 x, y = place(point["x"], point["y"])

@@ -91,8 +91,9 @@ def _reply(
     found: Post, prompts: dict[str, Post], best: dict[str, tuple[Post, str]], settings: Reddit
 ) -> Iterator[Item]:
     """A reply becomes the best so far or a reject; the one that it beats becomes a reject."""
-    text = rules.story(found.text)
-    reason = _unkept(found, text, prompts, settings)
+    reason = ("further_down", "") if found.parent != f"t3_{found.link}" else _refused(found, settings)
+    text = "" if reason else rules.story(found.text)
+    reason = reason or _unkept(found, text, prompts, settings)
     if reason is not None:
         yield _reject(found, reason)
         return
@@ -107,11 +108,7 @@ def _reply(
 
 
 def _unkept(found: Post, text: str, prompts: dict[str, Post], settings: Reddit) -> tuple[str, str] | None:
-    """The first rule against a reply."""
-    if found.parent != f"t3_{found.link}":
-        return "further_down", ""
-    if reason := _refused(found, settings):
-        return reason
+    """The first rule against the text of a reply and what it replies to."""
     if len(text) < settings.min_chars:
         return "short_reply", f"{len(text)} characters"
     if len(text) > settings.max_chars:

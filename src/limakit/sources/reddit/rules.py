@@ -12,6 +12,8 @@ _SITE = re.compile(
     r"(?:^|[\s(/])/?[ru]/\w+|reddit|https?://|www\.|\bupvote|\bsubscrib|\bpatreon\b|\bgild|\bgold(?:en)? award",
     re.IGNORECASE,
 )
+_SITE_WORDS = ("r/", "u/", "reddit", "://", "www.", "upvote", "subscrib", "patreon", "gild", "award")
+"""One of these is in every match of `_SITE`; looking for them takes a hundredth of the time."""
 _ASIDE = re.compile(
     r"^\W*(?:edit(?:ed|s)?\b|update\b|p\.?s\b|thanks? (?:you )?(?:for|to|so much)|first (?:time|prompt|attempt|post)|"
     r"feedback\b|constructive|c&c\b|hope you|(?:if )?you (?:liked?|enjoy)|if you|my first|sorry for|on mobile|"
@@ -50,9 +52,15 @@ def asked(prompt: Post) -> str:
     """The prompt: the title without its tag, and what a short text adds unless it leads elsewhere."""
     title = _TAG.sub("", prompt.title).strip()
     detail = prompt.text
-    if not detail or len(detail) > LONGEST_DETAIL or _SITE.search(detail) or _ASIDE.match(detail):
+    if not detail or len(detail) > LONGEST_DETAIL or _site(detail) or _ASIDE.match(detail):
         return title
     return f"{title}\n\n{detail}"
+
+
+def _site(text: str) -> re.Match[str] | None:
+    """Where a text speaks of the site or leads away from it."""
+    small = text.lower()
+    return _SITE.search(text) if any(word in small for word in _SITE_WORDS) else None
 
 
 def story(text: str) -> str:
@@ -66,12 +74,12 @@ def story(text: str) -> str:
 
 
 def _is_aside(part: str) -> bool:
-    return len(part) <= LONGEST_ASIDE and bool(_ASIDE.match(part) or _SITE.search(part))
+    return len(part) <= LONGEST_ASIDE and bool(_ASIDE.match(part) or _site(part))
 
 
 def points_elsewhere(text: str) -> str | None:
     """Whether a story still speaks of the site or leads away; the detail quotes where."""
-    found = _SITE.search(text)
+    found = _site(text)
     return " ".join(text[max(0, found.start() - 20) : found.end() + 20].split()) if found else None
 
 
@@ -86,6 +94,6 @@ def not_alone(title: str) -> str | None:
         return "asks nothing"
     if len(title) < SHORTEST_TITLE:
         return f"{len(title)} characters"
-    if found := _ELSEWHERE.search(title) or _SITE.search(title):
+    if found := _ELSEWHERE.search(title) or _site(title):
         return found[0].strip()
     return None

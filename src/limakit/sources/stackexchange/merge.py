@@ -37,9 +37,9 @@ def best_answers(
     rivals = np.flatnonzero(~copies)
     beaten = np.zeros(len(ids), bool)
     beaten[rivals] = _later_of(np.lexsort((ids[rivals], -scores[rivals], parents[rivals])), parents[rivals])
-    for at, judgement in enumerate(judgements):
-        reason = ("same_post", "") if copies[at] else ("not_best", "") if beaten[at] else judgement
-        yield Answer(int(dump[at]), *(int(column[at]) for column in columns)), reason
+    fields = zip(dump.tolist(), *(column.tolist() for column in columns), strict=True)
+    for of, copy, worse, judgement in zip(fields, copies.tolist(), beaten.tolist(), judgements, strict=True):
+        yield Answer(*of), ("same_post", "") if copy else ("not_best", "") if worse else judgement
 
 
 def _later_of(order: np.ndarray, keys: np.ndarray) -> np.ndarray:

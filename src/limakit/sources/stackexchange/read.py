@@ -161,23 +161,29 @@ def _best(
 
 
 def _with_questions(best: list[Answer], tables: Questions, spill: Spill) -> list[Answer]:
-    """The answers with the places of the questions that lie in another split than they do."""
+    """The answers with the places of the questions that another split than theirs holds, or may hold too: of several
+    questions with one Id the first counts, wherever the cuts are."""
     missing: dict[int, set[int]] = {}
-    for answer in best:
-        if answer.asked < 0:
-            missing.setdefault(answer.dump, set()).add(answer.parent)
-    wanted = {dump: np.array(sorted(numbers)) for dump, numbers in missing.items()}
+    for dump in {answer.dump for answer in best}:
+        parts = [found for found, _ in tables if found.dump == dump and found.highest_question >= 0]
+        lowest, highest = (np.sort([getattr(part, name) for part in parts]) for name in _RANGE)
+        mine = [answer for answer in best if answer.dump == dump]
+        parents = np.array([answer.parent for answer in mine])
+        holders = lowest.searchsorted(parents, "right") - highest.searchsorted(parents, "left")
+        missing[dump] = {a.parent for a, count in zip(mine, holders.tolist(), strict=True) if a.asked < 0 or count > 1}
+    wanted = {dump: np.array(sorted(numbers)) for dump, numbers in missing.items() if numbers}
     places: dict[tuple[int, int], int] = {}
     for found, place in tables:
         here = wanted.get(found.dump)
         if here is not None and np.diff(here.searchsorted([found.lowest_question, found.highest_question + 1])) > 0:
             ids, offsets = np.frombuffer(spill.get(place), np.int64).reshape(2, -1)
             for at in np.flatnonzero(np.isin(ids, here)):
-                places.setdefault((found.dump, int(ids[at])), int(offsets[at]))
-    return [
-        answer if answer.asked >= 0 else replace(answer, asked=places.get((answer.dump, answer.parent), -1))
-        for answer in best
-    ]
+                key, offset = (found.dump, int(ids[at])), int(offsets[at])
+                places[key] = min(offset, places.get(key, offset))
+    return [replace(answer, asked=places.get((answer.dump, answer.parent), answer.asked)) for answer in best]
+
+
+_RANGE = ("lowest_question", "highest_question")
 
 
 def _rendered(

@@ -7,17 +7,14 @@ into lines, and a damaged post cannot take its neighbours with it.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-HEADER = re.compile(
-    rb'<row Id="(\d{1,18})" PostTypeId="([1-9])" (?:AcceptedAnswerId="\d{1,18}" )?(?:ParentId="(\d{1,18})" )?'
-    rb'CreationDate="[^"<&]{1,40}" Score="(-?\d{1,9})" '
-)
-"""Id, type, parent and score, in the order in which every dump so far writes them."""
-
-BODY = b' Body="'
 _VALUE = rb'(?:"[^"<\x00-\x08\x0b\x0c\x0e-\x1f]*"|\'[^\'<\x00-\x08\x0b\x0c\x0e-\x1f]*\')'
 _ROW = re.compile(rb"<row(?:\s+[A-Za-z_][\w.-]*\s*=\s*" + _VALUE + rb")+\s*/?>")
-_PLAIN_ROW = re.compile(rb'<row(?: [A-Za-z]+="[^"<\x00-\x08\x0b\x0c\x0e-\x1f]*")+ ?/>')
+_FRAME = re.compile(rb'<row(?: [A-Za-z]+=")+ ?/>')
+_UNFIT = b"<" + bytes(set(range(32)) - {9, 10, 13})
+"""Bytes that no value holds; of these a row has the `<` that begins it."""
+_USUAL_REFERENCES = tuple(f"&{name};".encode() for name in ("lt", "gt", "#xA", "quot", "amp", "#xD", "apos", "#x9"))
 _NAME = re.compile(rb' ([A-Za-z]+)="')
 _ATTRIBUTE = re.compile(rb"([A-Za-z_][\w.-]*)\s*=\s*(" + _VALUE + rb")")
 _FURNITURE = re.compile(
@@ -50,25 +47,38 @@ class Post:
     licence: str | None
 
 
-def vouched(row: bytes) -> bool:
-    """Whether a row that matched HEADER is certainly well-formed, so that its header and Body can be taken as read."""
-    if not _PLAIN_ROW.fullmatch(row) or _ODD_REFERENCE.search(row):
-        return False
-    start = row.find(BODY) + 1
-    names = _NAME.findall(row, 0, start) + _NAME.findall(row, row.find(b'"', start + len(BODY)))
-    if not start or len(set(names)) != len(names) or b"Body" in names:
-        return False
-    try:
-        row.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def vouched(row: bytes) -> bytes | None:
+    """The escaped bytes of the Body of a row as the dump writes it, if the row is certainly well-formed, so that what
+    was read of its head is true; None where it must be parsed to know."""
+    names, values = _plain(row) or ((), ())
+    return values[names.index("Body")] if "Body" in names else None
 
 
-def raw_body(row: bytes) -> bytes:
-    """The escaped bytes of the Body of a vouched row."""
-    start = row.index(BODY) + len(BODY)
-    return row[start : row.index(b'"', start)]
+def _plain(row: bytes) -> tuple[tuple[str, ...], list[bytes]] | None:
+    """Names and raw values of a row without white space around it, if it is certainly well-formed and holds nothing
+    unusual; split at its quotation marks, which no value holds."""
+    parts = row.split(b'"')
+    names = _names(b'"'.join(parts[::2])) if len(parts) % 2 else ()
+    if not names or len(row.translate(None, _UNFIT)) < len(row) - 1:
+        return None
+    references = row.count(b"&")
+    for name in _USUAL_REFERENCES:
+        references = references and references - row.count(name)
+    if references:
+        return None
+    if not row.isascii():
+        try:
+            row.decode()
+        except UnicodeDecodeError:
+            return None
+    return names, parts[1::2]
+
+
+@lru_cache(maxsize=1024)
+def _names(frame: bytes) -> tuple[str, ...]:
+    """The names in what is outside of a row's values, none where that is not as the dump writes it."""
+    names = tuple(name.decode() for name in _NAME.findall(frame))
+    return names if _FRAME.fullmatch(frame) and len(set(names)) == len(names) else ()
 
 
 def unescape_plain(raw: bytes) -> str:
@@ -102,6 +112,8 @@ def _character(match: re.Match[str]) -> str:
 
 def attributes(row: bytes) -> dict[str, str]:
     """All attributes of one `<row …/>`, in any order and layout. Raises Refused where it is not well-formed XML."""
+    if plain := _plain(row.rstrip()):
+        return {name: unescape_plain(value) for name, value in zip(*plain, strict=True)}
     match = _ROW.match(row)
     if match is None:
         raise Refused("not a complete, well-formed row")

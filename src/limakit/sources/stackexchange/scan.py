@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+import numpy as np
 import orjson
 
 from limakit.sources.stackexchange import rows
+from limakit.sources.stackexchange.heads import Heads, heads
 from limakit.sources.stackexchange.split import Split, blocks, unit_end
 
 FABRICATED = (1000000001, 1000000010)
@@ -75,7 +77,7 @@ class Scanned:
     scores: array = field(default_factory=partial(array, "q"))
     offsets: array = field(default_factory=partial(array, "q"))
     asked: array = field(default_factory=partial(array, "q"))
-    """Offset of the answer's question where this split holds it, else -1."""
+    """Offset of the answer's question, of the first with its Id, where this split holds it, else -1."""
     packed: bytes = b""
     """The judgements, see `judgements`."""
     lowest_question: int = 1 << 62
@@ -105,54 +107,37 @@ class Answer:
 def scan(split: Split, editor: Editor) -> Scanned:
     """Read one split. Does not raise for anything that a file may hold."""
     found, rivals = Scanned(split.dump), _Rivals()
-    places: dict[int, int] = {}
-    header, least = rows.HEADER.match, editor.min_score
-    exactly = partial(_exactly, found, rivals, places, least)
-    low_id, low_score = found.low_ids.append, found.low_scores.append
+    asked = _Asked()
     for base, data, end in blocks(split):
-        stop = 0
-        find, follows = data.find, data.startswith
-        while stop < end:
-            start = stop
-            stop = find(b"<", start + 1, end)
-            if stop < 0:
-                stop = end
-            usual = follows(b"/>\n  <row ", stop - 5)
-            if not usual:
-                stop, single = unit_end(data, start, end)
-                usual = single and (follows(b"/>\r\n  ", stop - 6) or follows(b"/>\n  ", stop - 5))
-            match = header(data, start, stop) if usual else None
-            if match is None:
-                exactly(base + start, data[start:stop])
-                continue
-            number, kind, parent, score = match.groups()
-            if kind == b"2" and parent:
-                points = int(score)
-                if len(number) >= 10:
-                    exactly(base + start, data[start:stop])
-                elif points < least:
-                    low_id(int(number))
-                    low_score(points)
-                else:
-                    row = data[start:stop].rstrip()
-                    if rows.vouched(row):
-                        rivals.add(found, int(number), int(parent), points, base + start, rows.raw_body(row))
-                    else:
-                        exactly(base + start, row)
-            elif kind == b"1":
-                found.questions += 1
-                places[int(number)] = base + start
-            elif kind == b"2":
-                exactly(base + start, data[start:stop])
-            else:
-                found.others += 1
+        usual = heads(data, end)
+        begins, ends = np.append(0, usual.stops), np.append(usual.starts, end)
+        done = 0
+        for gap in np.flatnonzero(begins != ends).tolist():
+            _usually(found, rivals, asked, editor.min_score, base, data, usual.part(done, gap))
+            start, stop = int(begins[gap]), int(ends[gap])
+            while start < stop:
+                after, _ = unit_end(data, start, stop)
+                _exactly(found, rivals, asked, editor.min_score, base + start, data[start:after])
+                start = after
+            done = gap
+        _usually(found, rivals, asked, editor.min_score, base, data, usual.part(done, len(usual.ids)))
     found.answers = len(found.low_ids) + len(found.fabricated) + len(found.ids)
-    if places:
-        found.lowest_question, found.highest_question = min(places), max(places)
-        found.places = array("q", places).tobytes() + array("q", places.values()).tobytes()
-    found.asked.extend(places.get(parent, -1) for parent in found.parents)
+    found.questions = len(asked.ids)
+    if asked.ids:
+        found.lowest_question, found.highest_question = min(asked.ids), max(asked.ids)
+        found.places = asked.ids.tobytes() + asked.offsets.tobytes()
+    first = dict(zip(reversed(asked.ids), reversed(asked.offsets), strict=True))
+    found.asked.extend(first.get(parent, -1) for parent in found.parents)
     found.packed = zlib.compress(orjson.dumps([rivals.judged(at, editor) for at in range(len(found.ids))]), 1)
     return found
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Ids and offsets of the questions of a split; an Id may recur."""
+
+    ids: array = field(default_factory=partial(array, "q"))
+    offsets: array = field(default_factory=partial(array, "q"))
 
 
 class _Rivals:
@@ -183,7 +168,27 @@ class _Rivals:
         return editor.quick(body) or editor.judge(rows.unescape_plain(body))
 
 
-def _exactly(found: Scanned, rivals: _Rivals, places: dict[int, int], least: int, offset: int, unit: bytes) -> None:
+def _usually(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, base: int, data: bytes, usual: Heads) -> None:
+    """The fast path: rows whose heads are known. Only answers at or above the score are looked at any further."""
+    answers, questions = usual.kinds == 2, usual.kinds == 1
+    low = answers & (usual.scores < least)
+    found.low_ids.frombytes(usual.ids[low].tobytes())
+    found.low_scores.frombytes(usual.scores[low].tobytes())
+    found.others += int(np.count_nonzero(usual.kinds > 2))
+    asked.ids.frombytes(usual.ids[questions].tobytes())
+    asked.offsets.frombytes((usual.starts[questions] + base).tobytes())
+    for at in np.flatnonzero(answers & ~low).tolist():
+        start = int(usual.starts[at])
+        row = data[start : int(usual.stops[at])].rstrip()
+        body = rows.vouched(row)
+        if body is None:
+            _exactly(found, rivals, asked, least, base + start, row)
+        else:
+            number, parent, score = int(usual.ids[at]), int(usual.parents[at]), int(usual.scores[at])
+            rivals.add(found, number, parent, score, base + start, body)
+
+
+def _exactly(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, offset: int, unit: bytes) -> None:
     """The slow path: parse the row in full, quarantine what is damaged."""
     if rows.is_row(unit):
         try:
@@ -192,8 +197,8 @@ def _exactly(found: Scanned, rivals: _Rivals, places: dict[int, int], least: int
             found.quarantine.append((offset, str(refusal)))
             return
         if post.kind == 1:
-            found.questions += 1
-            places[post.id] = offset
+            asked.ids.append(post.id)
+            asked.offsets.append(offset)
         elif post.kind != 2:
             found.others += 1
         elif post.id in FABRICATED and post.owner == -1:

@@ -11,7 +11,6 @@ from limakit.web.render import page
 from limakit.web.studio import Everybody, Here
 
 router = APIRouter()
-_door = Door()
 
 
 @router.get("/")
@@ -30,10 +29,11 @@ def form(request: Request) -> Response:
 def enter(request: Request, here: Here, password: Annotated[str, Form()]) -> Response:
     """Sign the owner in."""
     now = here.clock()
-    if _door.shut(now):
+    door: Door = request.app.state.door
+    if door.shut(now):
         wrong = "Too many wrong passwords. Wait a minute, then try again."
         return page(request, "enter.html", status=429, title="Sign in", wrong=wrong)
-    if not _door.opens(here.people, password, now):
+    if not door.opens(here.people, password, now):
         wrong = "That is not the password. A new one: limakit people password STUDY."
         return page(request, "enter.html", status=403, title="Sign in", wrong=wrong)
     with here.people.write() as connection:

@@ -1,5 +1,6 @@
 """Review: what curation chose and what it set aside, one at a time or by rule; accept, edit, reject."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,14 +10,15 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from limakit.author import decisions, handover
-from limakit.author.decisions import Said, Word
+from limakit.author.decisions import Overtaken, Said, Word
 from limakit.errors import InputError
 from limakit.pipeline.browsing import WANTABLE, Curated, Shown
 from limakit.records import Turn
+from limakit.store.members import Person
 from limakit.web import difference, reviewing, topicmap
-from limakit.web.desk import AtDesk
+from limakit.web.desk import AtDesk, Desk
 from limakit.web.render import page
-from limakit.web.studio import Authors, Here
+from limakit.web.studio import Authors, Here, Studio
 
 router = APIRouter()
 PER_PAGE = 100
@@ -55,6 +57,22 @@ def one(
     edit: bool = False,
 ) -> Response:
     """One candidate with all that is known of it. Without an Id, the first that nobody has decided on."""
+    return _one(request, here, at, person, which, id, edit=edit)
+
+
+def _one(
+    request: Request,
+    here: Studio,
+    at: Desk,
+    person: Person,
+    which: str,
+    id: str | None,
+    *,
+    edit: bool,
+    mine: Sequence[Turn] = (),
+    overtaken: str = "",
+) -> Response:
+    """The page; `mine` is the text of an edit that somebody else was faster than."""
     curated = at.needed()
     now = decisions.current(here.people)
     ids = reviewing.ids_of(which, curated, now)
@@ -67,13 +85,14 @@ def one(
     latest = said[0] if said and said[0].decision != "undo" else None
     before, after = reviewing.beside(ids, shown.id)
     turns = latest.turns if latest and latest.decision == "edit" else shown.turns
-    mine = [one for one in now.values() if one.person == person.id]
+    own = [one for one in now.values() if one.person == person.id]
     return page(
         request,
         "review_one.html",
+        status=409 if overtaken else 200,
         title="Review",
         shown=shown,
-        turns=turns,
+        turns=mine or turns,
         editing=edit,
         latest=latest,
         history=[
@@ -93,13 +112,16 @@ def one(
         findings=curated.findings.get(shown.id, ()),
         neighbours=_neighbours(curated, shown),
         may_accept=not shown.rule or shown.rule in WANTABLE,
-        last=mine[-1] if mine else None,
+        last=own[-1] if own else None,
+        seen=said[0].seq if said else 0,
+        overtaken=overtaken,
         said=SAID,
     )
 
 
 @router.post("/review/decide")
 def decide(
+    request: Request,
     here: Here,
     at: AtDesk,
     person: Authors,
@@ -108,14 +130,19 @@ def decide(
     which: Annotated[str, Form()] = reviewing.TRAIN,
     note: Annotated[str, Form(max_length=2000)] = "",
     turn: Annotated[list[str] | None, Form()] = None,
+    seen: Annotated[int | None, Form()] = None,
 ) -> Response:
-    """Store one decision, then on to the next that is open."""
+    """Store one decision, then on to the next that is open. Where somebody else was faster, show what they said."""
     curated = at.needed()
     shown = curated.find(id)
     if shown is None:
         raise InputError("this candidate is not in the study any more", fix="Choose another on the Review page.")
     turns = [Turn(role="assistant" if n % 2 else "user", content=text) for n, text in enumerate(turn or ())]
-    decisions.decide(here.people, [id], person.id, word, turns=turns, note=note)
+    try:
+        decisions.decide(here.people, [id], person.id, word, turns=turns, note=note, seen=seen)
+    except Overtaken as error:
+        told = f"{SAID[error.said.decision]} by {error.said.person} meanwhile"
+        return _one(request, here, at, person, which, id, edit=word == "edit", mine=turns, overtaken=told)
     handover.publish_decisions(here.people, here.study.root)
     now = decisions.current(here.people)
     ids = reviewing.ids_of(which, curated, now)

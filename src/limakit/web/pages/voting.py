@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from limakit.annotate.items import Kind
 from limakit.store.votes import Ballot
@@ -55,10 +56,12 @@ def instructions(request: Request, here: Here, person: Everybody) -> Response:
 
 
 @router.post("/queue/{kind}")
-def queue(request: Request, here: Here, person: Everybody, kind: Kind, after: int = -1) -> dict:
-    """The next items behind position `after`. A post, because it hands out what was not handed out before."""
+async def queue(request: Request, here: Here, person: Everybody, kind: Kind, after: int = -1) -> dict:
+    """The next items behind position `after`. A post, because it hands out what was not handed out before. Two at a
+    time: it is work for the processor, and votes must not wait behind fifty who open the page at once."""
     booth: Booth = request.app.state.booth
-    return booth.hand_out(person.id, kind, after, here.clock())
+    async with request.app.state.handing_out:
+        return await run_in_threadpool(booth.hand_out, person.id, kind, after, here.clock())
 
 
 @router.post("/votes")

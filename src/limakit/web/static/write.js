@@ -17,6 +17,7 @@ let sending = null;
 let waiting = 0;
 let pause = 1000;
 let stuck = false;
+let objection = "";
 
 const boxes = () => [...turns.querySelectorAll("textarea")];
 const text = () => ({
@@ -176,9 +177,8 @@ function show(got) {
       return turn;
     }),
   );
-  const objection = document.getElementById("objection");
-  objection.textContent = got.objection ? `To submit: ${got.objection}` : "";
-  document.getElementById("submit").disabled = Boolean(got.objection);
+  objection = got.objection ?? "";
+  document.getElementById("objection").textContent = objection && `To submit: ${objection}`;
 }
 
 function say(what, bad = false) {
@@ -209,8 +209,7 @@ document.getElementById("fewer").addEventListener("click", () => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    const button = document.getElementById("submit");
-    if (!button.disabled) form.requestSubmit(button);
+    form.requestSubmit(document.getElementById("submit"));
   }
 });
 
@@ -223,7 +222,12 @@ form.addEventListener("submit", async (event) => {
     say("Not sent: it is not saved yet", true);
     return;
   }
-  const data = new URLSearchParams({ to: button?.value ?? "submit", version });
+  const to = button?.value ?? "submit";
+  if (to === "submit" && objection) {
+    say(`Not sent: ${objection}`, true);
+    return;
+  }
+  const data = new URLSearchParams({ to, version });
   const response = await fetch(form.action, { method: "POST", body: data, headers: { accept: "application/json" } });
   if (response.ok) location.assign(response.redirected ? response.url : "/write");
   else say((await response.json()).error, true);

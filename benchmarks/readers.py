@@ -1,0 +1,200 @@
+"""How fast sources besides a plain Posts.xml are read, and what other toolkits take: ours, peer and limit in one run.
+
+    python benchmarks/readers.py SCRATCH [--megabytes 300] [--workers 2] [--dumps FOLDER]
+
+- Reddit: a generated ndjson of which 2 lines in 100 are of r/WritingPrompts; peer: `orjson.loads` of every line; limit:
+  `grep -c`.
+- bzip2 .7z: the archive of a generated Posts.xml, to a file; limit: 7-Zip unpacking to nothing.
+- Posts.xml: best answers with a score of 10 and more and 1,200 to 4,096 characters of text, as Markdown, by limakit; by
+  ElementTree and BeautifulSoup, which is how the converters of data-juicer and EleutherAI read dumps, on a hundredth;
+  and by datatrove's reader, filters and writer on a tenth, whose rows are turned into JSONL before the clock starts.
+
+Processor seconds stand beside seconds, because the latter say little on a busy machine. What is not installed is said.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from curate import SAMPLE, generate, measured
+
+STORY = b" ".join([b"The lamp went out and she counted the steps to the door."] * 40).decode()
+
+GREP = ["env", "LC_ALL=C", "grep", "-c", "WritingPrompts"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scratch", type=Path)
+    parser.add_argument("--megabytes", type=int, default=300)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--dumps", type=Path, default=SAMPLE, help="folder of dumps whose rows are used")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    places = prepare(given)
+    if given.part:
+        print(json.dumps(PARTS[given.part](places, given)))
+        return
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {given.workers} workers")
+    print(f"{'':44}{'MB':>7}{'MB/s':>8}{'CPU-s/GB':>10}{'RSS MB':>8}")
+    part = [sys.executable, __file__, *sys.argv[1:], "--part"]
+    tool = shutil.which("7zz") or shutil.which("7z") or "7z"
+    xml, reddit = places["xml"].stat().st_size, places["reddit"].stat().st_size
+    lines: list[tuple[str, float, list[str]]] = [
+        ("Reddit ndjson: limakit", reddit, [*part, "reddit"]),
+        ("Reddit ndjson: orjson, every line", reddit, [*part, "orjson"]),
+        ("Reddit ndjson: grep -c (limit)", reddit, [*GREP, str(places["reddit"])]),
+        ("bzip2 .7z: limakit unpacks", xml, [*part, "archive"]),
+        ("bzip2 .7z: 7-Zip to nothing (limit)", xml, [tool, "t", "-mmt=1", str(places["archive"])]),
+        ("Posts.xml: limakit", xml, [*part, "limakit"]),
+        ("Posts.xml: ElementTree, BeautifulSoup, 1/100", xml / 100, [*part, "soup"]),
+        ("Posts.xml as JSONL: datatrove, 1/10", xml / 10, [*part, "datatrove"]),
+    ]  # fmt: skip
+    for name, size, command in lines:
+        run = measured(command, {**os.environ, "OMP_NUM_THREADS": "1"})
+        if not run.ok:
+            print(f"{name:44}  not installed, or it failed: {run.told.strip()[-90:]}")
+            continue
+        told = run.told.strip().splitlines()[-1] if "limit" not in name and run.told.strip() else ""
+        rates = f"{size / 1e6:7.0f}{size / run.seconds / 1e6:8.1f}{run.cpu / size * 1e9:10.2f}{run.rss:8.0f}"
+        print(f"{name:44}{rates}  {told}")
+
+
+def prepare(given: argparse.Namespace) -> dict[str, Path]:
+    """The files that are read; made once."""
+    root = given.scratch / f"readers-{given.megabytes}"
+    places = {
+        "xml": root / "beer" / "Posts.xml",
+        "archive": root / "beer.7z",
+        "reddit": root / "RC_2023.ndjson",
+        "json": root / "json" / "rows.jsonl",
+    }
+    generate(places["xml"], given.dumps, given.megabytes * 10**6, 0.05)
+    tool = shutil.which("7zz") or shutil.which("7z")
+    if tool and not places["archive"].exists():
+        command = [tool, "a", "-m0=bzip2", "-bd", str(places["archive"]), str(places["xml"])]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    if not places["reddit"].exists():
+        with open(places["reddit"], "wb") as out:
+            for number in range(10**9):
+                mine = number % 50 == 0
+                row = {
+                    "author": f"a{number % 9973}", "body": f"{number} {STORY if mine else STORY[:400]}",
+                    "created_utc": 1700000000 + number, "id": f"c{number:x}", "link_id": f"t3_{number % 5000:x}",
+                    "parent_id": f"t3_{number % 5000:x}", "score": number * 7919 % 60,
+                    "subreddit": "WritingPrompts" if mine else f"other{number % 300}", "stickied": False,
+                }  # fmt: skip
+                out.write(orjson.dumps(row) + b"\n")
+                if out.tell() > given.megabytes * 10**6:
+                    break
+    if not places["json"].exists():
+        places["json"].parent.mkdir(parents=True, exist_ok=True)
+        with open(places["xml"], "rb") as rows, open(places["json"], "wb") as out:
+            for row in rows.read(places["xml"].stat().st_size // 10).split(b"\n")[2:-1]:
+                fields = dict(re.findall(rb'(\w+)="([^"]*)"', row))
+                if fields.get(b"PostTypeId") == b"2":
+                    text = unescape(fields[b"Body"].decode())
+                    score = int(fields[b"Score"])
+                    out.write(orjson.dumps({"id": fields[b"Id"].decode(), "text": text, "score": score}) + b"\n")
+    return places
+
+
+def reddit(places: dict[str, Path], given: argparse.Namespace) -> Any:
+    """limakit's reader, to the last item."""
+    from limakit.engine import silent
+    from limakit.recipe_sources import Reddit
+    from limakit.sources.given import Given
+    from limakit.sources.reddit.read import read
+
+    file = Given(path=places["reddit"], label="RC")
+    return sum(1 for _ in read([file], Reddit(kind="reddit", path="x"), silent))
+
+
+def every_line(places: dict[str, Path], given: argparse.Namespace) -> Any:
+    """Every line parsed, the community looked at."""
+    with open(places["reddit"], "rb") as lines:
+        return sum(orjson.loads(line)["subreddit"] == "WritingPrompts" for line in lines)
+
+
+def archive(places: dict[str, Path], given: argparse.Namespace) -> Any:
+    """limakit's way from the archive to a file."""
+    from limakit.sources.stackexchange.archive import unpack
+
+    return unpack(places["archive"], "Posts.xml", given.scratch / "unpacked" / "Posts.xml")
+
+
+def limakit(places: dict[str, Path], given: argparse.Namespace) -> Any:
+    """Scan to candidates."""
+    from limakit.curate.editor import Editor
+    from limakit.engine import LocalExecutor
+    from limakit.recipe import Curate
+    from limakit.sources.stackexchange.find import find_dumps
+    from limakit.sources.stackexchange.read import read
+    from limakit.store.rejects import RejectLog
+
+    out = given.scratch / "readers-out"
+    with RejectLog(out / "rejects.parquet") as log:
+        executor, editor = LocalExecutor(given.workers), Editor.of(Curate())
+        got = read(find_dumps(places["xml"]), editor, executor=executor, folder=out, rejects=log)
+    return {"candidates": sum(site.candidates for site in got.sites)}
+
+
+def soup(places: dict[str, Path], given: argparse.Namespace) -> Any:
+    """Each answer's HTML through BeautifulSoup, the best of each question kept."""
+    from xml.etree import ElementTree
+
+    from bs4 import BeautifulSoup  # pyright: ignore[reportMissingImports]
+
+    with open(places["xml"], "rb") as whole:
+        data = whole.read(places["xml"].stat().st_size // 100)
+    rows = ElementTree.fromstring(data[: data.rindex(b"/>") + 2] + b"</posts>")
+    best: dict[str, tuple[int, str]] = {}
+    for row in rows:
+        text = BeautifulSoup(row.get("Body", ""), "html.parser").get_text()
+        score = int(row.get("Score", "0"))
+        if row.get("PostTypeId") == "2" and score >= 10 and 1200 <= len(text) <= 4096:
+            asked = row.get("ParentId", "")
+            best[asked] = max(best.get(asked, (0, "")), (score, text))
+    return {"kept": len(best)}
+
+
+def datatrove(places: dict[str, Path], given: argparse.Namespace) -> Any:
+    """datatrove's local executor with its reader, two filters and writer, a task a worker."""
+    from datatrove.executor import LocalPipelineExecutor  # pyright: ignore[reportMissingImports]
+    from datatrove.pipeline.filters import LambdaFilter  # pyright: ignore[reportMissingImports]
+    from datatrove.pipeline.readers import JsonlReader  # pyright: ignore[reportMissingImports]
+    from datatrove.pipeline.writers import JsonlWriter  # pyright: ignore[reportMissingImports]
+
+    out, logs = given.scratch / "datatrove", given.scratch / "datatrove-logs"
+    for folder in (out, logs):
+        shutil.rmtree(folder, ignore_errors=True)
+    steps = [
+        JsonlReader(str(places["json"].parent)),
+        LambdaFilter(lambda document: document.metadata["score"] >= 10),
+        LambdaFilter(lambda document: 1200 <= len(re.sub(r"<[^>]*>", "", document.text)) <= 4096),
+        JsonlWriter(str(out), compression=None),
+    ]
+    LocalPipelineExecutor(pipeline=steps, tasks=1, workers=1, logging_dir=str(logs)).run()
+    return {"kept": sum(len(path.read_bytes().splitlines()) for path in out.glob("*.jsonl"))}
+
+
+PARTS = {
+    "reddit": reddit,
+    "orjson": every_line,
+    "archive": archive,
+    "limakit": limakit,
+    "soup": soup,
+    "datatrove": datatrove,
+}
+
+if __name__ == "__main__":
+    main()
