@@ -1,4 +1,4 @@
-"""The reference judge: ROUGE-L as published, sane where it must be, symmetric, tied within its band, silent without a reference."""
+"""The reference judge: ROUGE-L as published, sane where it must be, symmetric, silent without a reference."""
 
 import pytest
 from hypothesis import given
@@ -8,22 +8,25 @@ from limakit.judge.reference import NAME, common_subsequence, judge, rouge_l
 from limakit.records import Pair, Response, Turn
 
 REFERENCE = (
-    "Basil dies on windowsills mostly because of cold feet and wet soil. Water it from below, only when the pot feels "
-    "light, and pour away what is left after ten minutes. Give it the brightest place you have. Pinch out the tips every "
-    "week, just above a pair of leaves, so that it grows bushy and doesn't flower. Shop pots hold a dozen seedlings: "
-    "divide them into three pots and each of them will live for months."
+    "Basil dies on windowsills mostly because of cold feet and wet soil. Water it from below, only when the "
+    "pot feels light, and pour away what is left after ten minutes. Give it the brightest place you have. "
+    "Pinch out the tips every week, just above a pair of leaves, so that it grows bushy and doesn't flower. "
+    "Shop pots hold a dozen seedlings: divide them into three pots and each of them will live for months."
 )
 PARAPHRASE = (
-    "Cold feet and wet soil are what kills basil. Water from below when the pot feels light and pour away the rest. It wants "
-    "the brightest place in the house. Pinch the tips just above a pair of leaves every week, and divide a shop pot into three."
+    "Cold feet and wet soil are what kills basil. Water from below when the pot feels light and pour away the "
+    "rest. It wants the brightest place in the house. Pinch the tips just above a pair of leaves every week, "
+    "and divide a shop pot into three."
 )
 OTHER = (
-    "A bicycle chain should be cleaned before it is oiled. Turn the pedals backwards, hold a rag around the chain and let "
-    "it run through. Then put one drop on each link, wait a quarter of an hour, and wipe off whatever is on the outside."
+    "A bicycle chain should be cleaned before it is oiled. Turn the pedals backwards, hold a rag around the "
+    "chain and let it run through. Then put one drop on each link, wait a quarter of an hour, and wipe off "
+    "whatever is on the outside."
 )
 RAMBLE = (
-    "That is a thing which one could say a great deal about, and a great deal has been said about it in the course of time "
-    "by many people in many places, and the pot and the place and the week are all of them of some interest to it. "
+    "That is a thing which one could say a great deal about, and a great deal has been said about it in the "
+    "course of time by many people in many places, and the pot and the place and the week are all of them of "
+    "some interest to it. "
 ) * 4
 
 

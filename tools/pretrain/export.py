@@ -3,6 +3,7 @@
 import copy
 import math
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -44,7 +45,10 @@ def export(model: LlamaForCausalLM, tokenizer: Tokenizer, report: Report, corpus
     write_tokenizer(tokenizer, model.config.max_position_embeddings, partial)
     # Everything reported is measured on the files as a user would load them.
     loaded = AutoModelForCausalLM.from_pretrained(partial, dtype=torch.float32).eval()
-    measurements = [measure(loaded, tokenizer, corpus, subset) for subset in SUBSETS]
+    measurements = [
+        measure(loaded, tokenizer, documents(corpus, subset, report.plan.refused, held_out=True), subset)
+        for subset in SUBSETS
+    ]
     (partial / "README.md").write_text(card(loaded, report, measurements, samples(partial)), encoding="utf-8")
     out.mkdir(parents=True, exist_ok=True)
     for file in partial.iterdir():
@@ -73,9 +77,9 @@ def write_tokenizer(tokenizer: Tokenizer, positions: int, folder: Path) -> None:
 
 
 @torch.inference_mode()
-def measure(model: PreTrainedModel, tokenizer: Tokenizer, corpus: Path, subset: str) -> Measurement:
+def measure(model: PreTrainedModel, tokenizer: Tokenizer, texts: Iterable[str], subset: str) -> Measurement:
     """Score a subset's first held-out tokens in windows, each once; end tokens cost bits but add no bytes."""
-    stream = (token for ids in encode(documents(corpus, subset, held_out=True), tokenizer) for token in ids.tolist())
+    stream = (token for ids in encode(texts, tokenizer) for token in ids.tolist())
     ids = list(islice(stream, HELD_OUT_TOKENS))
     tokens = torch.tensor([tokenizer.get_vocab()[END], *ids])
     nats = 0.0
@@ -123,6 +127,8 @@ def card(
         speed=f"{report.tokens / report.seconds:,.0f}",
         lengths=", ".join(f"{count / 1e6:.1f} million at length {length}" for length, count in report.lengths.items()),
         mixture=", ".join(f"{subset} {share:.0%}" for subset, share in report.plan.mixture.items()),
+        precision=report.precision,
+        refused=len(report.plan.refused),
         curve="\n".join(f"| {tokens / 1e6:.1f} | {loss:.3f} |" for tokens, loss in thin(report.curve)),
         held_out="\n".join(
             f"| {m.subset} | {m.tokens:,} | {m.nats_per_token:.3f} | {m.bits_per_byte:.3f} |" for m in measurements

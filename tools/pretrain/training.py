@@ -1,14 +1,18 @@
-"""The training loop: one pass from random weights to an annealed model."""
+"""The training loop: one pass from random weights to an annealed model, which a kill only interrupts."""
 
 import copy
+import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from model import next_token_loss
+from state import State, load, save
 from torch import Tensor, multiprocessing
 from torch.nn.utils import vector_to_parameters
 from transformers import LlamaForCausalLM
@@ -16,11 +20,15 @@ from transformers import LlamaForCausalLM
 WORKERS = 2
 BATCH_TOKENS = 8192
 MICRO_BATCH_TOKENS = 2048
-# Sequence length by the share of the run at which it begins: short is fast and teaches most; long comes last.
-LENGTHS = ((0.0, 256), (0.6, 512), (0.9, 1024))
+# Sequence length by the share of the run at which it begins: short is fast and teaches most; the whole context is last.
+LENGTHS = ((0.0, 256), (0.6, 512), (0.85, 1024), (0.95, 2048))
 WARM_UP, DECAY_FROM = 0.02, 0.35
 MATRIX_RATE, OTHER_RATE = 0.02, 0.006
 LOG_EVERY = 50
+SAVE_EVERY = 200
+CAPABLE = torch.cpu.get_capabilities()
+PRECISION = torch.bfloat16 if CAPABLE.get("avx512_bf16") or CAPABLE.get("amx_bf16") else torch.float32
+"""bfloat16 where the processor multiplies it; elsewhere it is emulated, many times slower than float32."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,16 @@ class Plan:
     tokens: int
     minutes: float
     seed: int
+    state: Path
+    """File from which a killed run goes on."""
+    refused: tuple[str, ...] = ()
+    """Ids of documents left out as contaminated."""
+
+    def mark(self) -> str:
+        """A name for the plan: a state of another one is not taken up."""
+        names = {subset: path.name for subset, path in self.streams.items()}
+        told = [names, dict(self.mixture), self.tokens, self.seed, LENGTHS, BATCH_TOKENS, MICRO_BATCH_TOKENS, WORKERS]
+        return hashlib.sha256(json.dumps([*told, str(PRECISION)]).encode()).hexdigest()
 
 
 @dataclass
@@ -45,6 +63,7 @@ class Report:
     seconds: float = 0.0
     lengths: dict[int, int] = field(default_factory=dict)
     curve: list[tuple[int, float]] = field(default_factory=list)
+    precision: str = str(PRECISION).removeprefix("torch.")
 
 
 class Muon:
@@ -71,7 +90,7 @@ class Muon:
 def orthogonalise(matrices: Tensor) -> Tensor:
     """Five Newton-Schulz steps that move every singular value near one (coefficients of Jordan et al. 2024)."""
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = (matrices.mT if tall else matrices).bfloat16()
+    x = (matrices.mT if tall else matrices).to(PRECISION)
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(5):
         square = x @ x.mT
@@ -85,13 +104,14 @@ class Sampler:
     def __init__(self, plan: Plan, worker: int) -> None:
         self.streams = [np.memmap(plan.streams[subset], dtype=np.uint16, mode="r") for subset in plan.mixture]
         self.shares = np.array(list(plan.mixture.values()))
-        self.random = np.random.default_rng([plan.seed, worker])
+        self.seed = (plan.seed, worker)
 
-    def batch(self, length: int) -> tuple[Tensor, Tensor]:
-        """Return a micro-batch of token windows, and the same windows one token later."""
+    def batch(self, length: int, step: int, part: int) -> tuple[Tensor, Tensor]:
+        """Token windows, and the same windows one token later: a pure function of seed, worker, step and part."""
+        random = np.random.default_rng([*self.seed, step, part])
         windows = []
-        for choice in self.random.choice(len(self.streams), size=MICRO_BATCH_TOKENS // length, p=self.shares):
-            start = self.random.integers(len(self.streams[choice]) - length)
+        for choice in random.choice(len(self.streams), size=MICRO_BATCH_TOKENS // length, p=self.shares):
+            start = random.integers(len(self.streams[choice]) - length)
             windows.append(self.streams[choice][start : start + length + 1])
         tokens = torch.from_numpy(np.stack(windows).astype(np.int64))
         return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
@@ -144,20 +164,22 @@ def work(model: LlamaForCausalLM, plan: Plan, exchange: Exchange, worker: int) -
     adam = torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
     compiled = torch.compile(next_token_loss, dynamic=False)
     micro_batches = BATCH_TOKENS // MICRO_BATCH_TOKENS // WORKERS
-    began, share, recent = time.monotonic(), 0.0, []
+    share, recent = take_up(plan, report, weights, muon, adam)
+    spent, began = report.seconds, time.monotonic()
     while share < 1:
+        step = report.tokens // BATCH_TOKENS
         length = [length for start, length in LENGTHS if share >= start][-1]
         model.zero_grad()
         total = 0.0
-        for _ in range(micro_batches):
-            tokens_BT, targets_BT = sampler.batch(length)
-            with torch.autocast("cpu", torch.bfloat16):
+        for part in range(micro_batches):
+            tokens_BT, targets_BT = sampler.batch(length, step, part)
+            with torch.autocast("cpu", torch.bfloat16, enabled=PRECISION is torch.bfloat16):
                 loss = compiled(model, tokens_BT, targets_BT) / micro_batches
             loss.backward()
             total += loss.item()
         report.tokens += BATCH_TOKENS
         report.lengths[length] = report.lengths.get(length, 0) + BATCH_TOKENS
-        report.seconds = time.monotonic() - began
+        report.seconds = spent + time.monotonic() - began
         # Rate and length follow the larger spent share, so a run that the clock ends is annealed all the same.
         share = max(report.tokens / plan.tokens, report.seconds / 60 / plan.minutes)
         flat = torch.cat([gradient.flatten() for gradient in gradients(weights)])
@@ -173,7 +195,45 @@ def work(model: LlamaForCausalLM, plan: Plan, exchange: Exchange, worker: int) -
             recent.clear()
             if worker == 0:
                 log(report, length)
+        if worker == 0 and (step + 1) % SAVE_EVERY == 0:
+            save(plan.state, snapshot(report, share, recent, weights, muon, adam))
     return report
+
+
+def snapshot(
+    report: Report, share: float, recent: list[float], weights: Sequence[Tensor], muon: Muon, adam: torch.optim.AdamW
+) -> State:
+    """The run as it stands after a step."""
+    tensors = {f"weight {n}": weight.detach() for n, weight in enumerate(weights)}
+    tensors |= {f"muon {n}": velocity for n, velocity in enumerate(muon.velocities)}
+    for n, kept in adam.state_dict()["state"].items():
+        tensors |= {f"adam {n} {name}": tensor for name, tensor in kept.items()}
+    told = {name: getattr(report, name) for name in ("tokens", "seconds", "lengths", "curve")}
+    return State(tensors, {**told, "share": share, "recent": recent, "plan": report.plan.mark()})
+
+
+def take_up(
+    plan: Plan, report: Report, weights: Sequence[Tensor], muon: Muon, adam: torch.optim.AdamW
+) -> tuple[float, list[float]]:
+    """Put everything where a killed run of the same plan left it; the share spent and the losses not yet logged."""
+    state = load(plan.state)
+    if state is None or state.told["plan"] != plan.mark():
+        return 0.0, []
+    tensors, told = state.tensors, state.told
+    with torch.no_grad():
+        for n, weight in enumerate(weights):
+            weight.copy_(tensors[f"weight {n}"])
+    muon.velocities = [tensors[f"muon {n}"] for n in range(len(muon.velocities))]
+    kept: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("adam "):
+            _, number, which = name.split()
+            kept.setdefault(int(number), {})[which] = tensor
+    adam.load_state_dict({**adam.state_dict(), "state": kept})
+    report.tokens, report.seconds = told["tokens"], told["seconds"]
+    report.lengths = {int(length): tokens for length, tokens in told["lengths"].items()}
+    report.curve = [(tokens, loss) for tokens, loss in told["curve"]]
+    return told["share"], list(told["recent"])
 
 
 def gradients(weights: Sequence[Tensor]) -> list[Tensor]:

@@ -1,9 +1,9 @@
 """The automatic reference judge: which answer is closer in wording to a written reference. A smoke test.
 
-ROUGE-L (Lin 2004, https://aclanthology.org/W04-1013) is the F-score of the longest common subsequence of words, here from
-0 to 100. It is what instruction following against references is mostly measured with (Wang et al. 2022,
-https://arxiv.org/abs/2204.07705). It closes the loop offline and catches a broken model. It is not a preference: it rewards
-sharing the reference's words and their order, and knows nothing of truth, safety or usefulness.
+ROUGE-L (Lin 2004, https://aclanthology.org/W04-1013) is the F-score of the longest common subsequence of words, here
+from 0 to 100. It is what instruction following against references is often measured with (Wang et al. 2022,
+https://arxiv.org/abs/2204.07705). It closes the loop offline and catches a broken model. It is not a preference: it
+rewards sharing the reference's words and their order, and knows nothing of truth, safety or usefulness.
 """
 
 import re
