@@ -29,7 +29,9 @@ Json = Annotated[bool, typer.Option("--json", help="JSON lines for machines: res
 @app.command()
 def new(
     study: StudyPath,
-    recipe: Annotated[str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart|starter|ablations")] = "lima",
+    recipe: Annotated[
+        str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart|starter|ablations")
+    ] = "lima",
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

@@ -33,8 +33,8 @@ def line(outcome: Outcome) -> str:
     counts = outcome.counts
     if parts[0] == "superficiality":
         text = (
-            f"of {counts['tokens']:,} tokens in {counts['answers']:,} answers: first choices {counts['unshifted']:.0%} unshifted, "
-            f"{counts['marginal']:.0%} marginal, {counts['shifted']:.0%} shifted"
+            f"of {counts['tokens']:,} tokens in {counts['answers']:,} answers: first choices {counts['unshifted']:.0%} "
+            f"unshifted, {counts['marginal']:.0%} marginal, {counts['shifted']:.0%} shifted"
         )
     elif parts[1] == "score":
         missing = f", {counts['missing']:,} without a written answer to compare with" if counts["missing"] else ""

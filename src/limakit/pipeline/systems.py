@@ -66,7 +66,7 @@ def find(study: Study, name: str, epoch: int | None = None) -> Found | Remote:
 
 
 def find_local(study: Study, name: str) -> Found:
-    """The system of that name, whose model is on this machine. Raises what `find` does, and RecipeError for a server."""
+    """The system of that name, with its model here. Raises what `find` does, and RecipeError for a server."""
     found = find(study, name)
     if isinstance(found, Remote):
         raise RecipeError(f"{name!r} answers over a server", fix="Name a system whose model is in a folder here.")
