@@ -51,7 +51,8 @@ def test_the_card_says_where_it_came_from(exported: Path) -> None:
 def test_the_card_has_the_reports_numbers_and_names_who_decided(trained_study: Path, tmp_path: Path) -> None:
     study = Path(shutil.copytree(trained_study, tmp_path / "study"))
     rate = {"value": 0.6, "low": 0.5, "high": 0.7}
-    row = {"baseline": "base|<b>", "win": 5, "tie": 2, "lose": 3, "missing": 0, "asked": 10, "verdicts": 10}
+    counts = {"missing": 0, "asked": 10, "verdicts": 10, "pairs": 10}
+    row = {"baseline": "base|<b>", "win": 5, "tie": 2, "lose": 3, **counts}
     judges = [{"judge": "metric:rouge-l", "against": [{**row, "win_rate": rate}]}]
     publish_json(study / "report/report.json", {"comparison": {"judges": judges}})
     export_model(Study(study), tmp_path / "out", "model", epoch=2)

@@ -126,9 +126,12 @@ def test_crlf_reads_as_lf_does(tmp_path: Path) -> None:
     assert lf == crlf
 
 
-def test_a_truncated_file_loses_its_last_row(tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused_and_closed_by_hand_loses_its_last_row(tmp_path: Path) -> None:
     path = dump(tmp_path / "beer", [question(1), answer(2, 1), question(3), answer(4, 3)])
     path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(InputError, match="is cut short"):
+        harvest(path, tmp_path / "out")
+    path.write_bytes(path.read_bytes() + b"\n</posts>\n")
     got, candidates, _ = harvest(path, tmp_path / "out")
     assert len(candidates) == 1
     assert (got.sites[0].quarantined, got.quarantine[0]["reason"]) == (1, "not a complete, well-formed row")
@@ -144,6 +147,7 @@ def test_a_truncated_file_loses_its_last_row(tmp_path: Path) -> None:
         ("Posts.xml", "<posts><row Id='1'/></posts>".encode("utf-16"), "UTF-16"),
         ("Posts.xml", b'<?xml version="1.0"?><posts></posts>', "no posts"),
         ("Posts.xml", b'<posts>\n  <row Id="1" Body="x"/>\n</posts>', "no PostTypeId"),
+        ("Posts.xml", b'<posts>\n  <row Id="1" PostTypeId="1" Title="Wh', "is cut short"),
         ("Posts.xml", b'<users>\n  <row Id="1" PostTypeId="1"/>\n</users>', "not within <posts>"),
         ("coffee.7z", b"7z\xbc\xaf\x27\x1c" + bytes(100), "damaged"),
         ("coffee.7z", b"hello", "too short"),

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from limakit.errors import MissingExtra, ModelError
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.store import files
 from limakit.train import adapters, loss, weights
 from limakit.train.base import load

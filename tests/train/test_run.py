@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from limakit.engine import silent
 from limakit.errors import TrainingError
 from limakit.models.chat import EOT, Chat
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.records import Example, Prompt, Turn
 from limakit.store import files
 from limakit.train import loss

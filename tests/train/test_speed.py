@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.store import files
 from limakit.train import dropout, loss, speed
 from limakit.train.batches import microbatches

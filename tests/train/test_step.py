@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from limakit.errors import TrainingError
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.train import loss, step
 from limakit.train.batches import Microbatch
 from limakit.train.parallel import World

@@ -8,9 +8,10 @@ import typer
 from limakit.cli.experiments import ablate, dialogue, superficiality
 from limakit.cli.numbers import power, stats
 from limakit.cli.show import Screen
+from limakit.cli.stages import run_stages
 from limakit.cli.studio import people, studio
 from limakit.cli.voice import style
-from limakit.engine import Executor, Kind, connect
+from limakit.engine import Kind, connect
 
 app = typer.Typer(
     name="limakit",
@@ -74,37 +75,37 @@ def curate(
 ) -> None:
     """Choose the examples worth learning from."""
     with connect(executor, scheduler) as pool:
-        _run(study, ["curate"], quiet, as_json, executor=pool)
+        run_stages(study, ["curate"], quiet, as_json, executor=pool)
 
 
 @app.command()
 def train(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Fine-tune the base model on the curated examples."""
-    _run(study, ["train"], quiet, as_json)
+    run_stages(study, ["train"], quiet, as_json)
 
 
 @app.command()
 def choose(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Compare epochs blind on the dev prompts and name the one to keep."""
-    _run(study, ["choose"], quiet, as_json)
+    run_stages(study, ["choose"], quiet, as_json)
 
 
 @app.command()
 def generate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Let every system answer the test prompts."""
-    _run(study, ["generate"], quiet, as_json)
+    run_stages(study, ["generate"], quiet, as_json)
 
 
 @app.command()
 def judge(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Pair the answers blind and judge them."""
-    _run(study, ["compare", "judge"], quiet, as_json)
+    run_stages(study, ["compare", "judge"], quiet, as_json)
 
 
 @app.command()
 def annotate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Turn what people said in the studio into verdicts and grades."""
-    _run(study, ["annotate"], quiet, as_json)
+    run_stages(study, ["annotate"], quiet, as_json)
 
 
 @app.command()
@@ -118,7 +119,7 @@ def report(
 ) -> None:
     """Turn the verdicts into numbers with intervals and one HTML page."""
     if not paper:
-        _run(study, ["annotate", "report"], quiet, as_json)
+        run_stages(study, ["annotate", "report"], quiet, as_json)
         return
     from limakit.cli import start
 
@@ -130,7 +131,7 @@ def report(
 def run(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Do all that is left to do, from curation to report."""
     stages = ["curate", "train", "choose", "generate", "compare", "judge", "annotate", "report"]
-    _run(study, stages, quiet, as_json, only_wanted=True)
+    run_stages(study, stages, quiet, as_json, only_wanted=True)
 
 
 @app.command()
@@ -263,45 +264,3 @@ def doctor(
         screen.result(check.line(), check.data())
     if any(check.state == "missing" for check in checks):
         raise typer.Exit(1)
-
-
-def _run(
-    folder: Path,
-    stages: list[str],
-    quiet: bool,
-    as_json: bool,
-    *,
-    executor: Executor | None = None,
-    only_wanted: bool = False,
-) -> None:
-    """Run stages of a study in order and show each outcome; curation on `executor` where there is one.
-
-    With `only_wanted`, skip those that its recipe skips. A further process of torchrun only helps to train.
-    """
-    from limakit.train import launch
-
-    if "train" in stages and launch.follows():
-        from limakit.train.run import follow
-
-        follow()
-        return
-    from limakit.choose import choose, wanted
-    from limakit.cli import say
-    from limakit.pipeline.curating import curate
-    from limakit.pipeline.story import STAGES
-    from limakit.store.study import Study
-
-    screen, study = Screen(quiet=quiet, as_json=as_json), Study(folder)
-    if only_wanted and not wanted(study.recipe):
-        stages = [stage for stage in stages if stage != "choose"]
-    _ = study.recipe
-    with study.lock():
-        for stage in stages:
-            with screen.progress() as progress:
-                if stage == "curate" and executor is not None:
-                    outcomes = curate(study, progress, executor)
-                else:
-                    outcomes = {**STAGES, "choose": choose}[stage](study, progress)
-            for outcome in outcomes:
-                screen.result(say.line(outcome), say.data(outcome))
-    screen.say(f"Next: {say.next_step(folder, stages[-1])}")

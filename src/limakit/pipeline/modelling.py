@@ -8,7 +8,7 @@ from limakit.errors import StudyError
 from limakit.pipeline.model_judging import LEDGER
 from limakit.pipeline.outcome import Outcome, model_files, need, published, unchanged
 from limakit.pipeline.systems import Found, Remote, find, training
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.records import Example, Prompt
 from limakit.store.files import read_jsonl
 from limakit.store.study import Study

@@ -7,8 +7,9 @@ from limakit.errors import RecipeError
 from limakit.models.hub import resolve_base
 from limakit.models.layouts import Kind
 from limakit.pipeline.outcome import need
-from limakit.recipe import Base, InstructionTrain, System
+from limakit.recipe import Base, System
 from limakit.recipe_judges import SystemEndpoint
+from limakit.recipe_train import InstructionTrain
 from limakit.store.files import read_json
 from limakit.store.study import Study
 

@@ -12,7 +12,7 @@ recomputation only a layer's input stays, and one layer at a time is whole.
 from dataclasses import dataclass
 
 from limakit.models.local_shape import Shape
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 
 NF4_BYTES = 4.127 / 8
 RANK = 16

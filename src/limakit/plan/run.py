@@ -8,7 +8,8 @@ from typing import Any
 from limakit.models.hub import resolve_config
 from limakit.models.local_shape import Shape, read_shape
 from limakit.plan.memory import Memory, Strategy, memory
-from limakit.recipe import Recipe, Train
+from limakit.recipe import Recipe
+from limakit.recipe_train import Train
 from limakit.records import Example
 from limakit.store.files import iter_jsonl, read_json
 from limakit.store.study import Study

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from limakit.errors import MissingExtra, ModelError
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.train.batches import derive
 
 ADAPTER = "default"

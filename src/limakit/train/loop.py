@@ -14,7 +14,7 @@ import torch
 
 from limakit.engine import Progress
 from limakit.errors import TrainingError
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.store import checkpoints as store
 from limakit.store import files
 from limakit.train import loss

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from limakit.errors import TrainingError
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.store import files
 from limakit.train.batches import Document
 from limakit.train.weights import trained

@@ -14,7 +14,7 @@ import torch
 from limakit.engine import Progress, silent
 from limakit.errors import TrainingError
 from limakit.models.chat import Chat
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.records import Example, Prompt, Turn
 from limakit.store import files
 from limakit.store.study import versions

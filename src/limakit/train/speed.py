@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.train.dropout import decoder_layers
 
 SLOW = 1.5

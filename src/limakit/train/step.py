@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from limakit.errors import TrainingError
-from limakit.recipe import Train
+from limakit.recipe_train import Train
 from limakit.train import dropout, loss
 from limakit.train.batches import Document, microbatches
 from limakit.train.parallel import World, deal

@@ -12,6 +12,7 @@ from limakit.sources.stackexchange.names import site_of
 from limakit.sources.stackexchange.sites import group_of
 
 HEAD = 1 << 20
+TAIL = 1 << 16
 _OTHER_TABLE = re.compile(r"-(?:Badges|Comments|PostHistory|PostLinks|Tags|Users|Votes)$", re.IGNORECASE)
 _FIX = "Name a Posts.xml, a .7z of the data dump, or a folder of them."
 
@@ -83,7 +84,7 @@ def _dump(path: Path, root: Path, group: str | None, groups: Mapping[str, str], 
     named = path.resolve().parent.name if path.name.lower() == "posts.xml" else path.name
     site = site_of(named)
     if path.suffix.lower() != ".7z":
-        check_head(path)
+        check_ends(path)
     return Dump(
         site=site,
         group=groups.get(site) or group or group_of(site),
@@ -100,6 +101,17 @@ def _beside(posts: Path, table: str) -> Path | None:
     if other != posts and other.is_file():
         return other
     return posts if posts.suffix.lower() == ".7z" else None
+
+
+def check_ends(path: Path, name: object = None) -> None:
+    """Raise InputError unless the file begins as a table of posts does and is there to its end."""
+    check_head(path, name)
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL))
+        tail = file.read()
+    if not tail.rstrip(b" \t\r\n\0").endswith(b"</posts>"):
+        fix = "Fetch or copy it again; to use what is there, close it with a last line: </posts>."
+        raise InputError("is cut short: it does not end with </posts>", where=name or path, fix=fix)
 
 
 def check_head(path: Path, name: object = None) -> None:

@@ -20,7 +20,7 @@ from limakit.sources.harvest import MOST_QUARANTINED, SiteCount
 from limakit.sources.stackexchange.archive import unpack
 from limakit.sources.stackexchange.comments import Speakers, find_threads
 from limakit.sources.stackexchange.dialogues import dialogues
-from limakit.sources.stackexchange.find import Dump, check_head
+from limakit.sources.stackexchange.find import Dump, check_ends
 from limakit.sources.stackexchange.merge import best_answers
 from limakit.sources.stackexchange.render import Batch, post_at, render
 from limakit.sources.stackexchange.scan import UNJUDGED, Answer, Editor, Scanned, scan
@@ -114,7 +114,7 @@ def _unpacked(dump: Dump, scratch: Path) -> Dump:
     posts, users, comments = (scratch / f"{table}.xml" for table in ("Posts", "Users", "Comments"))
     if not unpack(dump.posts, "Posts.xml", posts):
         raise InputError("has no Posts.xml in it", where=dump.posts, fix="Name an archive of the data dump.")
-    check_head(posts, dump.posts)
+    check_ends(posts, dump.posts)
     known = dump.users is not None and unpack(dump.users, "Users.xml", users)
     said = dump.comments is not None and unpack(dump.comments, "Comments.xml", comments)
     return replace(dump, posts=posts, users=users if known else None, comments=comments if said else None)
