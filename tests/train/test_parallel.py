@@ -37,6 +37,7 @@ def together(task: Any, *given: Any, size: int = 2) -> list[int | None]:
     def process(rank: int) -> None:
         names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         os.environ.update({name: str(value) for name, value in names.items()})
+        torch.set_num_threads(1)  # the threads of the process that forks are not there any more
         if launch.follows():
             follow()
         else:
