@@ -103,5 +103,5 @@ def _counted(own: Sequence[tuple[Prompt, Response]]) -> Mapping[str, Any]:
             and answer.text in [turn.content for turn in prompt.messages if turn.role == "assistant"]
             for prompt, answer in own
         ),
-        "mean_tokens": sum(answer.tokens for _, answer in own) / len(own),
+        "mean_tokens": sum(answer.tokens or 0 for _, answer in own) / len(own),
     }
