@@ -119,12 +119,12 @@ def _annotate(counts: Mapping[str, Any]) -> str:
     more = [f"{counts[name]:,} {words}" for name, words in _OF_VOTES.items() if counts[name]]
     people = len(counts["people"])
     return (
-        f"{counts['verdicts']:,} verdicts and {counts['grades']:,} grades by {people} "
+        f"{counts['verdicts']:,} verdicts and {counts['grades'] + counts['turns']:,} grades by {people} "
         f"{'person' if people == 1 else 'people'}{''.join(f', {text}' for text in more)}"
     )
 
 
-_OF_VOTES = {"skipped": "of them skipped", "repeats": "repeated items", "outdated": "for answers no longer there"}
+_OF_VOTES = {"turns": "of the grades for turns of conversations", "skipped": "of them skipped", "repeats": "repeated items", "outdated": "for answers no longer there"}
 
 
 def _choose(counts: Mapping[str, Any]) -> str:

@@ -157,12 +157,15 @@ def _prompts(rows: Iterable[given.Row]) -> list[Prompt]:
 
 
 def _ours(path: Path) -> bool:
-    """Whether a file's first row is a prompt as limakit writes it."""
+    """Whether a file's first row is a prompt as limakit writes it; a file without rows holds no prompt of any layout."""
     try:
         with open(path, "rb") as lines:
-            first = orjson.loads(next((line for line in lines if line.strip()), b"{}").removeprefix(b"\xef\xbb\xbf"))
+            line = next((line for line in lines if line.strip()), None)
+        first = orjson.loads(line.removeprefix(b"\xef\xbb\xbf")) if line else None
     except (OSError, orjson.JSONDecodeError):
         return False
+    if line is None:
+        return True
     known = {field.name for field in fields(Prompt)}
     return isinstance(first, dict) and {"id", "messages"} <= first.keys() <= known and _asks(first["messages"])
 
