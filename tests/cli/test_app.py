@@ -61,7 +61,7 @@ def test_new_writes_a_recipe_and_never_overwrites_one(tmp_path: Path) -> None:
     before = (study / "recipe.toml").read_bytes()
     assert "there is a study here already" in fails("new", study)
     assert (study / "recipe.toml").read_bytes() == before
-    assert "Choose one of: ablations, lima, quickstart" in fails("new", tmp_path / "other", "--recipe", "lama")
+    assert "Choose one of: ablations, compare, lima, quickstart" in fails("new", tmp_path / "other", "--recipe", "lama")
 
 
 def test_quickstart_starts_a_study_and_goes_on_with_the_one_that_is_there(tmp_path: Path) -> None:

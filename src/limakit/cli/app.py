@@ -98,8 +98,20 @@ def generate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> N
 
 
 @app.command()
-def judge(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+def judge(
+    study: StudyPath,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Pair the answers, say what judging them would cost, and stop.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
     """Pair the answers blind and judge them."""
+    if estimate:
+        from limakit.cli.quotes import quotes
+
+        quotes(study, quiet, as_json)
+        return
     run_stages(study, ["compare", "judge"], quiet, as_json)
 
 

@@ -17,8 +17,7 @@ from limakit.records import Grade, Prompt, Response, record
 from limakit.store.files import read_jsonl, write_jsonl
 from limakit.store.study import Study
 
-CODE = ["judge", "models/wire.py", "models/buyer.py", "models/endpoint.py", "models/prices.py", "models/retry.py"]
-CODE += ["records.py", "experiments/scoring.py"]
+CODE = [*model_judging.CODE, "experiments/scoring.py"]
 METRIC = "metric-rouge-l"
 """Folder of the metric's scores."""
 
@@ -50,16 +49,8 @@ def grade(
 
     Raises ModelError before the first call where the estimate is above what is left of the judge's budget.
     """
-    own = study.resolve(judge.prompt) if judge.prompt else None
-    work = study.begin(
-        stage,
-        settings={
-            "seed": study.recipe.seed,
-            **judge.model_dump(mode="json", exclude=model_judging.WITHOUT_EFFECT),
-        },
-        inputs={**inputs, **({"instructions": own} if own else {})},
-        code=CODE,
-    )
+    brought = model_judging.inputs(study, judge)
+    work = study.begin(stage, settings=model_judging.described(study, judge), inputs={**inputs, **brought}, code=CODE)
     if work.done:
         return unchanged(work)
     from limakit.judge.questions import load_form
@@ -67,7 +58,7 @@ def grade(
     scale = judge.task
     assert scale != "pairwise"
     graded = items()
-    asked = grading.questions(scale, graded, load_form(scale, own), study.recipe.seed)
+    asked = grading.questions(scale, graded, load_form(scale, brought.get("prompt")), study.recipe.seed)
     ends, bill = model_judging.ask(study, judge, asked, progress)
     grades, counts = grading.grades(scale, graded, asked, ends, f"model:{judge.name}")
     write_jsonl(work.path("grades.jsonl"), grades)

@@ -1,89 +1,188 @@
 """Judging by language models: one stage for each of the recipe's `[[judges]]`, all calls through the study's ledger."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limakit.engine import Progress
-from limakit.pipeline.outcome import Outcome, need, published, unchanged
-from limakit.recipe import ModelJudge
+from limakit.errors import MissingExtra
+from limakit.models.hub import resolve_base
+from limakit.pipeline.outcome import Outcome, model_files, need, published, unchanged
+from limakit.recipe import Base, ModelJudge
+from limakit.recipe_judges import LocalJudge
 from limakit.records import Pair, Prompt, Response
 from limakit.store.files import read_jsonl, write_jsonl
 from limakit.store.study import Study, Work
 
 if TYPE_CHECKING:
-    from limakit.judge.questions import Form, Question
+    from limakit.judge.questions import Question
     from limakit.models.wire import Failure, Reply
 
 LEDGER = "ledger.db"
 """In the study's folder: a rerun, of whatever stage, finds there what was paid for."""
 WITHOUT_EFFECT = {"name", "key_env", "concurrency"}
 """Settings that change no verdict."""
+CODE = ["judge", "models/wire.py", "models/buyer.py", "models/endpoint.py", "models/prices.py", "models/retry.py"]
+CODE += ["models/local_judge.py", "records.py"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What a judge has still to do. Money in the currency of the prices."""
+
+    judge: str
+    calls: int
+    """In all; equal questions are one."""
+    missing: int
+    """Of them, those without a stored answer."""
+    about: float
+    """By rules of thumb."""
+    most: float
+    """Were every answer as long as allowed."""
+    left: float | None
+    """Of the budget; None for a model on this machine, which costs nothing."""
 
 
 def judge_by_model(study: Study, settings: ModelJudge, progress: Progress) -> Outcome:
     """Ask one model about the pairs (judge/<name>/verdicts.jsonl) or single answers (judge/<name>/grades.jsonl)."""
-    own = study.resolve(settings.prompt) if settings.prompt else None
-    if settings.task == "pairwise":
-        inputs = {"pairs.jsonl": need(study, "compare", "pairs.jsonl")}
-    else:
-        inputs = {"test.jsonl": need(study, "curate", "test.jsonl")} | {
-            system: need(study, f"generate/{system}", "responses.jsonl") for system in study.recipe.generate.systems
-        }
-    code = ["judge", "models/wire.py", "models/buyer.py", "models/endpoint.py", "models/prices.py", "models/retry.py"]
-    work = study.begin(
-        f"judge/{settings.name}",
-        settings={"seed": study.recipe.seed, **settings.model_dump(mode="json", exclude=WITHOUT_EFFECT)},
-        inputs=inputs | ({"prompt": own} if own else {}),
-        code=[*code, "records.py"],
-    )
+    work = _begin(study, settings)
     if work.done:
         return unchanged(work)
-    from limakit.judge.questions import load_form
-
-    form = load_form(settings.task, own)
     if settings.task == "pairwise":
-        return published(work, _compare(study, settings, form, inputs["pairs.jsonl"], work, progress))
-    return published(work, _grade(study, settings, form, inputs, work, progress))
+        return published(work, _compare(study, settings, work, progress))
+    return published(work, _grade(study, settings, work, progress))
 
 
-def _compare(
-    study: Study, settings: ModelJudge, form: "Form", path: Path, work: Work, progress: Progress
-) -> dict[str, Any]:
-    from limakit.judge import pairwise
+def quote(study: Study, settings: ModelJudge) -> Quote:
+    """What is left to ask, before anything is sent. Raises StudyError where there are no answers yet."""
+    if _begin(study, settings).done:
+        return Quote(judge=settings.name, calls=0, missing=0, about=0.0, most=0.0, left=None)
+    from limakit.models import buyer, local_judge
+    from limakit.store.ledger import UNIT, Ledger
 
-    pairs = read_jsonl(path, Pair)
-    asked = pairwise.questions(pairs, form, study.recipe.seed)
-    ends, bill = ask(study, settings, asked, progress)
-    verdicts, counts = pairwise.verdicts(pairs, asked, ends, f"model:{settings.name}")
-    write_jsonl(work.path("verdicts.jsonl"), verdicts)
-    return counts | bill
+    asked = _pairwise(study, settings)[1] if settings.task == "pairwise" else _graded(study, settings)[1]
+    calls = [question.call for question in asked]
+    with Ledger(study.path(LEDGER)) as ledger:
+        if isinstance(settings, LocalJudge):
+            keys = set(local_judge.keys(calls, settings, study.digest(_weights(study, settings))))
+            missing = len(keys) - len(ledger.stored(keys))
+            return Quote(judge=settings.name, calls=len(keys), missing=missing, about=0.0, most=0.0, left=None)
+        found = buyer.quote(calls, settings, ledger, settings.name)
+    return Quote(
+        judge=settings.name,
+        calls=len(set(calls)),
+        missing=found.calls,
+        about=found.about / UNIT,
+        most=min(found.most, found.left) / UNIT,
+        left=found.left / UNIT,
+    )
 
 
-def _grade(
-    study: Study, settings: ModelJudge, form: "Form", inputs: dict[str, Path], work: Work, progress: Progress
-) -> dict[str, Any]:
-    from limakit.judge import grading
+def described(study: Study, settings: ModelJudge) -> dict[str, Any]:
+    """The settings that a judge's verdicts depend on, for its stage's fingerprint."""
+    return {"seed": study.recipe.seed, **settings.model_dump(mode="json", exclude=WITHOUT_EFFECT)}
 
-    scale = settings.task
-    assert scale != "pairwise"
-    responses = [r for system in study.recipe.generate.systems for r in read_jsonl(inputs[system], Response)]
-    items = grading.gradable(scale, read_jsonl(inputs["test.jsonl"], Prompt), responses)
-    asked = grading.questions(scale, items, form, study.recipe.seed)
-    ends, bill = ask(study, settings, asked, progress)
-    grades, counts = grading.grades(scale, items, asked, ends, f"model:{settings.name}")
-    write_jsonl(work.path("grades.jsonl"), grades)
-    return counts | bill
+
+def inputs(study: Study, settings: ModelJudge) -> dict[str, Path]:
+    """The files that a judge brings with it: its instructions, and the model where that is here. Raises ModelError,
+    MissingExtra."""
+    own = {"prompt": study.resolve(settings.prompt)} if settings.prompt else {}
+    return own | (_weights(study, settings) if isinstance(settings, LocalJudge) else {})
 
 
 def ask(
     study: Study, settings: ModelJudge, asked: Sequence["Question"], progress: Progress
 ) -> tuple[list["Reply | Failure"], dict[str, Any]]:
     """The ends of all calls, and the bill of the answers among them: the same whenever and however they were bought."""
-    from limakit.models.buyer import buy
+    from limakit.models import buyer, local_judge
     from limakit.store.ledger import UNIT, Ledger
 
+    calls = [question.call for question in asked]
     with Ledger(study.path(LEDGER)) as ledger:
-        bought = buy([question.call for question in asked], settings, ledger, settings.name, progress)
+        if isinstance(settings, LocalJudge):
+            weights, load = study.digest(_weights(study, settings)), partial(_load, study, settings)
+            bought = local_judge.answer(
+                calls, settings, weights, load, ledger, settings.name, study.recipe.seed, progress
+            )
+        else:
+            bought = buyer.buy(calls, settings, ledger, settings.name, progress)
     distinct = {question.call: end.cost for question, end in zip(asked, bought, strict=True)}
     return [end.outcome for end in bought], {"calls": len(asked), "cost": round(sum(distinct.values()) / UNIT, 6)}
+
+
+def _begin(study: Study, settings: ModelJudge) -> Work:
+    return study.begin(
+        f"judge/{settings.name}",
+        settings=described(study, settings),
+        inputs=_answers(study, settings) | inputs(study, settings),
+        code=CODE,
+    )
+
+
+def _answers(study: Study, settings: ModelJudge) -> dict[str, Path]:
+    """What is judged."""
+    if settings.task == "pairwise":
+        return {"pairs.jsonl": need(study, "compare", "pairs.jsonl")}
+    return {"test.jsonl": need(study, "curate", "test.jsonl")} | {
+        system: need(study, f"generate/{system}", "responses.jsonl") for system in study.recipe.generate.systems
+    }
+
+
+def _compare(study: Study, settings: ModelJudge, work: Work, progress: Progress) -> dict[str, Any]:
+    from limakit.judge import pairwise
+
+    pairs, asked = _pairwise(study, settings)
+    ends, bill = ask(study, settings, asked, progress)
+    verdicts, counts = pairwise.verdicts(pairs, asked, ends, f"model:{settings.name}")
+    write_jsonl(work.path("verdicts.jsonl"), verdicts)
+    return counts | bill
+
+
+def _grade(study: Study, settings: ModelJudge, work: Work, progress: Progress) -> dict[str, Any]:
+    from limakit.judge import grading
+
+    assert settings.task != "pairwise"
+    items, asked = _graded(study, settings)
+    ends, bill = ask(study, settings, asked, progress)
+    grades, counts = grading.grades(settings.task, items, asked, ends, f"model:{settings.name}")
+    write_jsonl(work.path("grades.jsonl"), grades)
+    return counts | bill
+
+
+def _pairwise(study: Study, settings: ModelJudge) -> tuple[list[Pair], list["Question"]]:
+    from limakit.judge import pairwise
+    from limakit.judge.questions import load_form
+
+    pairs = read_jsonl(_answers(study, settings)["pairs.jsonl"], Pair)
+    form = load_form("pairwise", inputs(study, settings).get("prompt"))
+    return pairs, pairwise.questions(pairs, form, study.recipe.seed)
+
+
+def _graded(study: Study, settings: ModelJudge) -> tuple[list[tuple[Prompt, Response]], list["Question"]]:
+    from limakit.judge import grading
+    from limakit.judge.questions import load_form
+
+    scale, files = settings.task, _answers(study, settings)
+    assert scale != "pairwise"
+    responses = [r for system in study.recipe.generate.systems for r in read_jsonl(files[system], Response)]
+    items = grading.gradable(scale, read_jsonl(files["test.jsonl"], Prompt), responses)
+    form = load_form(scale, inputs(study, settings).get("prompt"))
+    return items, grading.questions(scale, items, form, study.recipe.seed)
+
+
+def _folder(study: Study, settings: LocalJudge) -> Path:
+    return resolve_base(Base(model=settings.model, revision=settings.revision), study.root)
+
+
+def _weights(study: Study, settings: LocalJudge) -> dict[str, Path]:
+    return model_files("judge", _folder(study, settings))
+
+
+def _load(study: Study, settings: LocalJudge) -> Any:
+    try:
+        from limakit.models.local import load_system
+    except ImportError as error:
+        raise MissingExtra(f"judge {settings.name!r} runs here, and {error.name} is not installed", "train") from None
+    return load_system(_folder(study, settings), "folder")
