@@ -101,7 +101,7 @@ def limakit(options: argparse.Namespace, compiled: bool = False) -> dict[str, An
     from limakit.recipe import Train
     from limakit.train import attention, loss, speed
     from limakit.train.batches import microbatches
-    from limakit.train.loop import make_optimizer
+    from limakit.train.optimizer import make_optimizer
     from limakit.train.step import precision
 
     model, documents = material(options)

@@ -23,6 +23,7 @@ from limakit.train.base import load
 from limakit.train.batches import render, usable
 from limakit.train.checkpoint import Checkpoints
 from limakit.train.loop import fit
+from limakit.train.optimizer import check_batches
 from limakit.train.parallel import World, join
 from limakit.train.step import FIX, precision
 
@@ -110,6 +111,7 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
         chat = Chat(tokenizer)
         documents = render(job.examples, chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
         kept = usable(documents)
+        check_batches(kept, settings, seed, world.size)
         if settings.method != "full":
             adapters.add(model, settings, chat.eot_id, seed)
         found = preflight.inspect(documents, model, tokenizer, chat.eot_id, settings)
