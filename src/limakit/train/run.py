@@ -14,6 +14,7 @@ import torch
 from limakit.engine import Progress, silent
 from limakit.errors import TrainingError
 from limakit.models.chat import Chat
+from limakit.models.local_shape import read_shape
 from limakit.recipe_train import Train
 from limakit.records import Example, Prompt, Turn
 from limakit.store import files
@@ -114,9 +115,12 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
         check_batches(kept, settings, seed, world.size)
         if settings.method != "full":
             adapters.add(model, settings, chat.eot_id, seed)
-        found = preflight.inspect(documents, model, tokenizer, chat.eot_id, settings)
+        shape = read_shape(job.base)
+        found = preflight.inspect(documents, model, shape, tokenizer, chat.eot_id, settings, world.device, world.size)
         if world.leads:
             preflight.write(job.folder, found)
+            pace = speed.matrix_speed(settings, world.device) * world.size
+            _LOG.info(preflight.summary(found, preflight.least_hours(kept, shape, settings, pace), pace, job.folder))
         held_out = render(_answered(job.dev), chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
         held_out = [document for document in held_out if document.targets]
         speed.install(model, settings)
