@@ -15,8 +15,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from limakit.cli.app import app
+from limakit.engine import silent
+from limakit.pipeline import modelling
 from limakit.store import files
+from limakit.store.study import Study
 from limakit.train import launch
 from limakit.train.batches import microbatches
 from limakit.train.parallel import World, deal
@@ -141,16 +146,19 @@ max_tokens = 64
     study = tmp_path / "study"
     study.mkdir()
     (study / "recipe.toml").write_text(recipe)
+    assert CliRunner().invoke(app, ["curate", str(study)], catch_exceptions=False).exit_code == 0
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    curated = subprocess.run([sys.executable, "-m", "limakit", "curate", study], capture_output=True, check=False)
-    assert curated.returncode == 0, curated.stderr
-    for state in ("done", "unchanged"):
-        command = [sys.executable, *torchrun, "-m", "limakit", "train", str(study), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == 0, done.stderr[-2000:]
-        (line,) = done.stdout.splitlines()
-        assert json.loads(line)["state"] == state
+    command = [sys.executable, *torchrun, "-m", "limakit", "train", str(study), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["state"] == "done"
     assert files.read_json(study / "train/tuned/run.json")["processes"] == 2
+
+    def again() -> None:
+        assert [outcome.state for outcome in modelling.train(Study(study), silent)] == ["unchanged"]
+
+    assert together(again) == [0, 0]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])

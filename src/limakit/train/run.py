@@ -104,7 +104,8 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
     if word:
         _LOG.warning(word)
     speed.keep_memory()
-    device = world.device if world.size == 1 else torch.device("cpu")  # `shard` moves it, a layer at a time
+    # With many processes `shard` moves it, a layer at a time; with LoRA it is smaller once adapters are there.
+    device = world.device if world.size == 1 and settings.method != "lora" else torch.device("cpu")
     with _deterministic():
         torch.manual_seed(seed)
         model, tokenizer = load(job.base, device, adapters.quantization(settings))
@@ -116,6 +117,8 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
         check_batches(kept, settings, seed, world.size)
         if settings.method != "full":
             adapters.add(model, settings, chat.eot_id, seed)
+        if settings.method == "lora" and world.size == 1:
+            model.to(world.device)
         shape = read_shape(job.base)
         found = preflight.inspect(documents, model, shape, tokenizer, chat.eot_id, settings, world.device, world.size)
         if world.leads:
