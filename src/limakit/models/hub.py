@@ -53,8 +53,8 @@ def resolve_config(base: Base, study_root: Path) -> Path:
 
 
 def config_of(name: str, revision: str) -> Path:
-    """The folder with the config.json of a hub model that belongs to no study, at a branch, tag or commit: nothing is run
-    or trained from it, so it need not be pinned. Raises ModelError and MissingExtra."""
+    """The folder with the config.json of a hub model that belongs to no study, at a branch, tag or commit: nothing is
+    run or trained from it, so it need not be pinned. Raises ModelError and MissingExtra."""
     if not _HUB_NAME.fullmatch(name):
         raise ModelError("neither a study, nor a model folder, nor the name of a hub model", where=name)
     return _fetch(name, revision, ["config.json"], "Go online once, or give the folder of a study or model.")
