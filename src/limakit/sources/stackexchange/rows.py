@@ -14,7 +14,6 @@ _ROW = re.compile(rb"<row(?:\s+[A-Za-z_][\w.-]*\s*=\s*" + _VALUE + rb")+\s*/?>")
 _FRAME = re.compile(rb'<row(?: [A-Za-z]+=")+ ?/>')
 _UNFIT = b"<" + bytes(set(range(32)) - {9, 10, 13})
 """Bytes that no value holds; of these a row has the `<` that begins it."""
-_USUAL_REFERENCES = tuple(f"&{name};".encode() for name in ("lt", "gt", "#xA", "quot", "amp", "#xD", "apos", "#x9"))
 _NAME = re.compile(rb' ([A-Za-z]+)="')
 _ATTRIBUTE = re.compile(rb"([A-Za-z_][\w.-]*)\s*=\s*(" + _VALUE + rb")")
 _FURNITURE = re.compile(
@@ -61,10 +60,7 @@ def _plain(row: bytes) -> tuple[tuple[str, ...], list[bytes]] | None:
     names = _names(b'"'.join(parts[::2])) if len(parts) % 2 else ()
     if not names or len(row.translate(None, _UNFIT)) < len(row) - 1:
         return None
-    references = row.count(b"&")
-    for name in _USUAL_REFERENCES:
-        references = references and references - row.count(name)
-    if references:
+    if _ODD_REFERENCE.search(row):
         return None
     if not row.isascii():
         try:
