@@ -59,11 +59,15 @@ def heads(split: Split, chunk: int = _CHUNK, rows: int = _ROWS) -> Iterator[Head
         waiting.append(marks)
         count += len(marks[0])
         if count > rows:
-            places, copies = (np.concatenate(part) for part in zip(*waiting, strict=True))
+            places, copies = _joined(waiting)
             yield _read(places, copies, split.stop)
             waiting, count = [(places[-1:], copies[-1:])], 1
     if count > 1:
-        yield _read(*(np.concatenate(part) for part in zip(*waiting, strict=True)), split.stop)
+        yield _read(*_joined(waiting), split.stop)
+
+
+def _joined(parts: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    return np.concatenate([places for places, _ in parts]), np.concatenate([copies for _, copies in parts])
 
 
 def _marks(split: Split, chunk: int) -> Iterator[tuple[Any, Any]]:
