@@ -72,16 +72,16 @@ def tidy(text: str) -> str:
 def joined(lines: list[str]) -> list[str]:
     """Paragraphs on one line each: a single line break in HTML text is a space. Hard breaks and formulas stay."""
     result: list[str] = []
-    formula = False
+    formula = follows = False
+    before = ""
     for line in lines:
         quote, content = _parts(line)
-        before = _parts(result[-1]) if result else ("", "")
-        if not line.strip():
+        if not content and not line.strip():
             formula = False
         if (
             content
-            and before[1]
-            and quote == before[0]
+            and follows
+            and quote == before
             and not formula
             and not _BLOCK.match(content)
             and not content.startswith(("$$", "\\[", "\\begin"))
@@ -91,8 +91,9 @@ def joined(lines: list[str]) -> list[str]:
             result[-1] = f"{result[-1].rstrip()} {content}"
         else:
             result.append(line)
-        if content.count("$$") % 2 or content.count("\\begin{") != content.count("\\end{"):
-            formula = not formula
+            before, follows = quote, bool(content)
+        if "$$" in content or "\\" in content:
+            formula ^= bool(content.count("$$") % 2 or content.count("\\begin{") != content.count("\\end{"))
     return result
 
 

@@ -81,6 +81,8 @@ def unescape_plain(raw: bytes) -> str:
     """Attribute value in which no references occur but the eight that the dump uses, as in a vouched row."""
     if b"\n" in raw or b"\t" in raw or b"\r" in raw:
         return unescape(raw.decode())
+    if b"&" not in raw:
+        return raw.decode()
     raw = raw.replace(b"&lt;", b"<").replace(b"&gt;", b">").replace(b"&#xA;", b"\n").replace(b"&quot;", b'"')
     if b"&" in raw:
         raw = raw.replace(b"&#xD;", b"\r").replace(b"&apos;", b"'").replace(b"&#x9;", b"\t").replace(b"&amp;", b"&")
