@@ -78,7 +78,7 @@ class LocalExecutor:
             yield from map(fn, items)
             return
         context = get_context("forkserver")
-        context.set_forkserver_preload(["__main__", *_modules(fn)])  # imported once, shared by all workers
+        context.set_forkserver_preload(["__main__", *modules_of(fn)])  # imported once, shared by all workers
         done = deaths = 0
         while done < len(items):
             workers = min(self.workers, len(items) - done)
@@ -145,7 +145,7 @@ class RayExecutor:
             raise LimakitError(*_GIVEN_UP, fix=_MEMORY) from None
 
 
-def _modules(fn: Callable[..., Any]) -> list[str]:
+def modules_of(fn: Callable[..., Any]) -> list[str]:
     """The modules that a worker needs for a function, or for a `partial` and what it is bound to."""
     parts = (fn.func, *fn.args, *fn.keywords.values()) if isinstance(fn, partial) else (fn,)
     return sorted({part.__module__ for part in parts if hasattr(part, "__module__")})

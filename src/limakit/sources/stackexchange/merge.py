@@ -7,7 +7,6 @@ import numpy as np
 
 from limakit.sources.stackexchange.scan import Answer, Reason, Scanned
 
-
 _AT_ONCE = 4096
 """Answers that are Python objects at a time."""
 
