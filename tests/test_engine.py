@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from limakit.curate.editor import Editor
-from limakit.engine import Executor, Kind, LocalExecutor, connect
+from limakit.engine import Executor, Kind, LocalExecutor, connect, modules_of
 from limakit.errors import LimakitError
 from limakit.recipe import Curate
 from limakit.sources.stackexchange.find import find_dumps
@@ -46,6 +46,12 @@ def die_always(_: int) -> None:
 
 def square(number: int) -> int:
     return number * number
+
+
+def test_the_modules_of_a_piece_of_work_are_those_of_all_that_it_is_made_of() -> None:
+    assert modules_of(square) == [__name__]
+    work = partial(die_once, square, marker="x", editor=Editor.of(Curate()))
+    assert modules_of(work) == ["limakit.curate.editor", __name__]
 
 
 def missing(path: str) -> bytes:

@@ -151,7 +151,8 @@ def _best(
                 scanned.setdefault(found.dump, []).append(found)
         for answer, reason in best_answers(scanned, labels):
             if reason == UNJUDGED:  # outshone in its split by a copy of a post that another dump has elsewhere
-                reason = editor.judge(post_at(dumps[answer.dump], answer.offset).body)
+                with open(dumps[answer.dump].posts, "rb", buffering=0) as file:
+                    reason = editor.judge(post_at(file, answer.offset).body)
             if reason is None:
                 best.append(answer)
             else:
