@@ -110,13 +110,13 @@ def prepare(given: argparse.Namespace) -> dict[str, Path]:
 
 def reddit(places: dict[str, Path], given: argparse.Namespace) -> Any:
     """limakit's reader, to the last item."""
-    from limakit.engine import silent
+    from limakit.engine import LocalExecutor, silent
     from limakit.recipe_sources import Reddit
     from limakit.sources.given import Given
     from limakit.sources.reddit.read import read
 
     file = Given(path=places["reddit"], label="RC")
-    return sum(1 for _ in read([file], Reddit(kind="reddit", path="x"), silent))
+    return sum(1 for _ in read([file], Reddit(kind="reddit", path="x"), silent, executor=LocalExecutor(given.workers)))
 
 
 def every_line(places: dict[str, Path], given: argparse.Namespace) -> Any:
