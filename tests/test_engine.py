@@ -1,4 +1,6 @@
-"""Where work runs never shows in what comes out: a local pool, Dask, Ray, and any of them with a worker killed."""
+"""Where work runs never shows in what comes out: a local pool, Dask, and either with a worker killed.
+
+Ray is in test_engine_ray.py."""
 
 import os
 import signal
@@ -76,7 +78,7 @@ def expected(posts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return outputs(LocalExecutor(1), posts, tmp_path_factory.mktemp("plain"))
 
 
-@pytest.fixture(scope="module", params=["local", "dask", "ray"])
+@pytest.fixture(scope="module", params=["local", "dask"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[Executor]:
     """An executor of each kind with two worker processes."""
     kind: Kind = request.param
@@ -84,7 +86,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Executor]:
         patch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}")
         if kind == "local":
             yield LocalExecutor(2)
-        elif kind == "dask":
+        else:
             distributed = pytest.importorskip("distributed", reason="needs limakit[dask]")
             with (
                 distributed.LocalCluster(
@@ -92,10 +94,6 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Executor]:
                 ) as scheduler,
                 connect("dask", scheduler.scheduler_address) as executor,
             ):
-                yield executor
-        else:
-            pytest.importorskip("ray", reason="needs limakit[ray]")
-            with connect("ray") as executor:
                 yield executor
 
 

@@ -140,7 +140,7 @@ class RayExecutor:
         except self._ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, FileNotFoundError):
                 raise _unshared(error.cause) from None
-            raise
+            raise error.cause from None  # as it was raised, without the traceback that Ray makes part of its text
         except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.OutOfMemoryError):
             raise LimakitError(*_GIVEN_UP, fix=_MEMORY) from None
 

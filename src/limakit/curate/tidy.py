@@ -158,10 +158,15 @@ def short(address: str) -> str:
 
 
 def _drop_labels(lines: list[str], gone: bool) -> None:
-    """Take headings that announce nothing off the end; where lines are `gone`, also "Sources:" and its like."""
+    """Take headings that announce nothing off the end; where lines are `gone`, also "Sources:" and its like, and a last
+    sentence that ends in a colon: a longer one ends in a full stop instead."""
     while len(lines) > 1:
         last = lines[-1].strip()
         dangling = last.startswith("#") or last.lower().rstrip(":.") in ("see", "via", "source", "sources")
         if last and not dangling and not (gone and _LABEL.fullmatch(last)):
             break
         lines.pop()
+    if gone and lines and lines[-1].endswith(":"):
+        begin = max(lines[-1].rfind(f"{sign} ") for sign in ".!?") + 1
+        announces = begin and len(lines[-1][begin:].split()) <= MOST_WORDS
+        lines[-1] = lines[-1][:begin] if announces else lines[-1][:-1] + "."
