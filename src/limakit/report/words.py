@@ -179,6 +179,11 @@ def ended(answer: Response) -> str:
     return long + {"eot": ", ended by itself", "length": ", cut at the limit", "unknown": ""}[answer.finish]
 
 
+def worth_ends(place: Mapping[str, Any]) -> str:
+    """Interval of a log worth; one prompt alone tells none."""
+    return "[no interval]" if place["low"] is None else f"[{place['low']:+.2f}, {place['high']:+.2f}]"
+
+
 def money(amount: float) -> str:
     """In the recipe's currency, with two significant digits below one."""
     return f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.2g}"
