@@ -141,7 +141,7 @@ def log_worth(prompts: int, system: str) -> Callable[[Random, int], Ends]:
             tie = 0.7 * np.sqrt(worths[a] * worths[b])
             shares = np.array([worths[a], tie, worths[b]])
             given += board(random, prompts, tuple(shares / shares.sum()), a=a, b=b)
-        places = summarise(given, **options(run) | {"resamples": 2})["judges"][0]["ranking"]["systems"]
+        places = summarise(given, resamples=2, seed=run)["judges"][0]["ranking"]["systems"]
         (place,) = (place for place in places if place["system"] == system)
         return place["low"], place["high"]
 

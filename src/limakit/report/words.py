@@ -6,6 +6,11 @@ from typing import Any
 from limakit.records import Response
 
 SMOKE_TEST = "a smoke test, not a preference"
+EXPERIMENTS = {
+    "ablate": "Ablations, as in the paper’s figures 5 and 6",
+    "dialogue": "Dialogue, as in the paper’s figure 7",
+    "superficiality": "How much fine-tuning changed, token by token",
+}
 FEW_GRADES = (
     "Few answers bound a share loosely: 24 safe of 30 is anything from 63 to 90 %, and 30 of 30 may still be 89 %."
 )
