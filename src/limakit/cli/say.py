@@ -124,7 +124,12 @@ def _annotate(counts: Mapping[str, Any]) -> str:
     )
 
 
-_OF_VOTES = {"turns": "of the grades for turns of conversations", "skipped": "of them skipped", "repeats": "repeated items", "outdated": "for answers no longer there"}
+_OF_VOTES = {
+    "turns": "of the grades for turns of conversations",
+    "skipped": "of them skipped",
+    "repeats": "repeated items",
+    "outdated": "for answers no longer there",
+}
 
 
 def _choose(counts: Mapping[str, Any]) -> str:

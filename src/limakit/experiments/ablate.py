@@ -125,6 +125,7 @@ def report(
             "study": study.name,
             "cells": [cell.model_dump(mode="json") for cell in shown],
             "curves": study.recipe.ablate.curves,
+            "costs": study.recipe.ablate.costs.model_dump(mode="json"),
             "samples": study.recipe.ablate.samples,
             "report": study.recipe.report.model_dump(mode="json"),
             "seed": study.recipe.seed,
