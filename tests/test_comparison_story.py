@@ -60,8 +60,14 @@ def vote(study: Study) -> list[dict]:
             for item in shown
         ]
         assert browser.post("/votes", json={"kind": "compare", "events": events}).status_code == 200
-        for path in ("/compare", "/grade"):
-            assert browser.get(path).status_code == 200
+        with people.write() as connection:
+            members.set_owner(connection, "no password opens this", here.clock())
+            browser.cookies.set(here.cookie, members.start_session(connection, members.OWNER, here.clock()))
+        html = {"accept": "text/html"}
+        for path in ("/compare", "/grade", "/results", "/people", "/review", "/write"):
+            page = browser.get(path, headers=html)
+            assert page.status_code == 200, path
+            assert '<a href="/review"' not in page.text, "there is nothing to review"
         return shown
 
 

@@ -61,7 +61,7 @@ def test_new_writes_a_recipe_and_never_overwrites_one(tmp_path: Path) -> None:
     before = (study / "recipe.toml").read_bytes()
     assert "there is a study here already" in fails("new", study)
     assert (study / "recipe.toml").read_bytes() == before
-    assert "Choose one of: ablations, lima, quickstart" in fails("new", tmp_path / "other", "--recipe", "lama")
+    assert "Choose one of: ablations, compare, lima, quickstart" in fails("new", tmp_path / "other", "--recipe", "lama")
 
 
 def test_quickstart_starts_a_study_and_goes_on_with_the_one_that_is_there(tmp_path: Path) -> None:
@@ -128,6 +128,16 @@ def test_missing_base_model(tmp_path: Path) -> None:
     assert "limakit train" in fails("generate", tmp_path)
     assert "limakit generate" in fails("judge", tmp_path)
     assert (tmp_path / "curate" / "train.jsonl").exists()
+
+
+def test_curation_that_comes_to_little_says_where_to_look(tmp_path: Path) -> None:
+    source = '[[sources]]\nkind = "stackexchange"\npath = "embedded"\ngroup = "other"\n'
+    (tmp_path / "recipe.toml").write_text(f"{source}[curate]\nquotas = {{ other = 2000 }}\n")
+    done = limakit("curate", tmp_path)
+    assert "of the 2,000 examples that the quotas allow" in done.stderr + done.stdout, done.stderr
+    assert "curate.min_score" in done.stderr + done.stdout
+    (tmp_path / "recipe.toml").write_text(f"{source}[curate]\nquotas = {{ other = 20 }}\n")
+    assert "quotas allow" not in limakit("curate", tmp_path).stderr
 
 
 def test_doctor_names_every_check(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Judging by language models: one stage for each of the recipe's `[[judges]]`, all calls through the study's ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,59 +21,74 @@ WITHOUT_EFFECT = {"name", "key_env", "concurrency"}
 """Settings that change no verdict."""
 
 
-def judge_by_model(study: Study, settings: ModelJudge, progress: Progress) -> Outcome:
+CODE = ["judge", "models/wire.py", "models/buyer.py", "models/endpoint.py", "models/prices.py", "models/retry.py"]
+CODE += ["records.py"]
+Items = Callable[[], Sequence[tuple[Prompt, Response]]]
+"""Answers with what they answer; called where there is something to do."""
+
+
+def judge_by_model(study: Study, judge: ModelJudge, progress: Progress) -> Outcome:
     """Ask one model about the pairs (judge/<name>/verdicts.jsonl) or single answers (judge/<name>/grades.jsonl)."""
-    own = study.resolve(settings.prompt) if settings.prompt else None
-    if settings.task == "pairwise":
-        inputs = {"pairs.jsonl": need(study, "compare", "pairs.jsonl")}
-    else:
-        inputs = {"test.jsonl": need(study, "curate", "test.jsonl")} | {
-            system: need(study, f"generate/{system}", "responses.jsonl") for system in study.recipe.generate.systems
-        }
-    code = ["judge", "models/wire.py", "models/buyer.py", "models/endpoint.py", "models/prices.py", "models/retry.py"]
-    work = study.begin(
-        f"judge/{settings.name}",
-        settings={"seed": study.recipe.seed, **settings.model_dump(mode="json", exclude=WITHOUT_EFFECT)},
-        inputs=inputs | ({"prompt": own} if own else {}),
-        code=[*code, "records.py"],
-    )
+    stage = f"judge/{judge.name}"
+    if judge.task == "pairwise":
+        return _compare(study, stage, judge, need(study, "compare", "pairs.jsonl"), progress)
+    prompts, systems = need(study, "curate", "test.jsonl"), study.recipe.generate.systems
+    answers = {system: need(study, f"generate/{system}", "responses.jsonl") for system in systems}
+
+    def items() -> Sequence[tuple[Prompt, Response]]:
+        from limakit.judge.grading import gradable
+
+        assert judge.task != "pairwise"
+        responses = [response for path in answers.values() for response in read_jsonl(path, Response)]
+        return gradable(judge.task, read_jsonl(prompts, Prompt), responses)
+
+    return grade(study, stage, judge, items, {"test.jsonl": prompts, **answers}, progress)
+
+
+def _compare(study: Study, stage: str, judge: ModelJudge, path: Path, progress: Progress) -> Outcome:
+    work = _begin(study, stage, judge, {"pairs.jsonl": path})
     if work.done:
         return unchanged(work)
-    from limakit.judge.questions import load_form
-
-    form = load_form(settings.task, own)
-    if settings.task == "pairwise":
-        return published(work, _compare(study, settings, form, inputs["pairs.jsonl"], work, progress))
-    return published(work, _grade(study, settings, form, inputs, work, progress))
-
-
-def _compare(
-    study: Study, settings: ModelJudge, form: "Form", path: Path, work: Work, progress: Progress
-) -> dict[str, Any]:
     from limakit.judge import pairwise
 
     pairs = read_jsonl(path, Pair)
-    asked = pairwise.questions(pairs, form, study.recipe.seed)
-    ends, bill = ask(study, settings, asked, progress)
-    verdicts, counts = pairwise.verdicts(pairs, asked, ends, f"model:{settings.name}")
+    asked = pairwise.questions(pairs, _form(study, judge), study.recipe.seed)
+    ends, bill = ask(study, judge, asked, progress)
+    verdicts, counts = pairwise.verdicts(pairs, asked, ends, f"model:{judge.name}")
     write_jsonl(work.path("verdicts.jsonl"), verdicts)
-    return counts | bill
+    return published(work, counts | bill)
 
 
-def _grade(
-    study: Study, settings: ModelJudge, form: "Form", inputs: dict[str, Path], work: Work, progress: Progress
-) -> dict[str, Any]:
+def grade(
+    study: Study, stage: str, judge: ModelJudge, items: Items, inputs: Mapping[str, Path], progress: Progress
+) -> Outcome:
+    """Let a model grade single answers, of a study or of all variants in an experiment: grades.jsonl. `inputs` are the
+    files that `items` come from. Raises ModelError before the first call where the estimate is above what is left of
+    the judge's budget."""
+    work = _begin(study, stage, judge, inputs)
+    if work.done:
+        return unchanged(work)
     from limakit.judge import grading
 
-    scale = settings.task
-    assert scale != "pairwise"
-    responses = [r for system in study.recipe.generate.systems for r in read_jsonl(inputs[system], Response)]
-    items = grading.gradable(scale, read_jsonl(inputs["test.jsonl"], Prompt), responses)
-    asked = grading.questions(scale, items, form, study.recipe.seed)
-    ends, bill = ask(study, settings, asked, progress)
-    grades, counts = grading.grades(scale, items, asked, ends, f"model:{settings.name}")
+    assert judge.task != "pairwise"
+    graded = items()
+    asked = grading.questions(judge.task, graded, _form(study, judge), study.recipe.seed)
+    ends, bill = ask(study, judge, asked, progress)
+    grades, counts = grading.grades(judge.task, graded, asked, ends, f"model:{judge.name}")
     write_jsonl(work.path("grades.jsonl"), grades)
-    return counts | bill
+    return published(work, counts | bill)
+
+
+def _begin(study: Study, stage: str, judge: ModelJudge, inputs: Mapping[str, Path]) -> Work:
+    own = {"prompt": study.resolve(judge.prompt)} if judge.prompt else {}
+    settings = {"seed": study.recipe.seed, **judge.model_dump(mode="json", exclude=WITHOUT_EFFECT)}
+    return study.begin(stage, settings=settings, inputs={**inputs, **own}, code=CODE)
+
+
+def _form(study: Study, judge: ModelJudge) -> "Form":
+    from limakit.judge.questions import load_form
+
+    return load_form(judge.task, study.resolve(judge.prompt) if judge.prompt else None)
 
 
 def ask(
