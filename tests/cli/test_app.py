@@ -172,6 +172,17 @@ def test_export_and_forget_from_the_command_line(tmp_path: Path) -> None:
     assert (tmp_path / "curate" / "train.jsonl").read_text() == ""
 
 
+def test_doctor_of_a_comparison_names_the_files_and_needs_no_torch(tmp_path: Path) -> None:
+    from limakit.cli import checkup
+
+    assert limakit("new", tmp_path, "--recipe", "compare").returncode == 0
+    done = limakit("doctor", tmp_path)
+    assert done.returncode == 1
+    assert f"✗ system ours: {tmp_path}/ours.jsonl does not exist" in done.stdout
+    (absent,) = [checkup._package("no-such-package", "training", "limakit[train]", needed=False)]
+    assert absent.state == "note"
+
+
 def test_doctor_names_a_judges_key_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(
         '[[judges]]\nname = "j"\nbase_url = "http://h"\nmodel = "m"\nkey_env = "LIMAKIT_TEST_NO_KEY"\n'

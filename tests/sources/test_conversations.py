@@ -44,7 +44,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 def test_a_table_with_any_delimiter_is_read_and_a_bad_row_quarantined(tmp_path: Path) -> None:
     for delimiter in ",;\t":
         (tmp_path / "x.csv").write_text(
-            f'\ufeffprompt{delimiter}response\n"{HELLO[0]}"{delimiter}{HELLO[1]}\nalone\nWhy?{delimiter}\n'
+            f'\ufeffPrompt{delimiter} response\n"{HELLO[0]}"{delimiter}{HELLO[1]}\nalone\nWhy?{delimiter}\n'
         )
         got = sort(read(find(tmp_path, ENDINGS, EXPECTED), SETTINGS))
         (kept,) = got.candidates

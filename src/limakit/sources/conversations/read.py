@@ -132,6 +132,7 @@ def _table(file: Given) -> Iterator[Row]:
         reader = csv.DictReader(text, delimiter=max(",;\t", key=header.count))
         number = 0
         try:
+            reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
             for number, row in enumerate(reader, 1):
                 whole = None not in row and None not in row.values()
                 yield f"row {number}", row if whole else ValueError("has not as many fields as the header")
