@@ -102,7 +102,14 @@ def test_two_files_of_answers_from_the_first_command_to_the_report(tmp_path: Pat
     (row,) = judge["against"]
     assert (judge["judge"], row["win"], row["tie"], row["lose"]) == ("person:a1", 11, 1, 0)
     assert told["training"] is None
-    for words in (("train", study), ("chat", study), ("plan", study), ("export", study, "--to", tmp_path / "out")):
+    for words, says in (
+        (("train", study), "nothing to train"),
+        (("chat", study), "nobody can be asked as 'ours'"),
+        (("plan", study), "nothing is trained"),
+        (("choose", study), "this study learns nothing"),
+        (("export", study, "--to", tmp_path / "out"), "this study learns nothing"),
+    ):
         failed = limakit(*words)
         assert failed.returncode == 2, words
         assert len(failed.stderr.strip().splitlines()) == 1, failed.stderr
+        assert says in failed.stderr
