@@ -49,11 +49,11 @@ class Choose(Section):
 class System(Section):
     """`[systems.NAME]`: somebody who answers. `tuned` and `base` are there without an entry."""
 
-    kind: Literal["tuned", "base", "few_shot", "folder", "trained", "endpoint"]
+    kind: Literal["tuned", "base", "few_shot", "folder", "trained", "endpoint", "answers"]
     """`tuned`: a checkpoint of this study; `base`: the base model, which continues the plain text; `few_shot`: the base
     model after three worked examples (Lin et al. 2023); `folder`: any model, asked through its chat template if it has
     one; `trained`: the base model fine-tuned on other instruction data, as the paper did for Alpaca; `endpoint`: a
-    server, as the paper's other baselines were."""
+    server, as the paper's other baselines were; `answers`: nobody, as its answers are in a file."""
     model: str | None = None
     """For `folder`: a model folder (relative to the recipe), or a name on the Hugging Face hub."""
     revision: str | None = None
@@ -67,6 +67,10 @@ class System(Section):
     """For `trained`: its settings, in `[systems.NAME.train]`."""
     endpoint: SystemEndpoint | None = None
     """For `endpoint`: the server, in `[systems.NAME.endpoint]`."""
+    answers: str | None = None
+    """For `answers`: the file (relative to the recipe), in a layout of docs/compare.md."""
+    licence: str | None = None
+    """For `answers`: under which the file may be used, told in the report."""
 
     @model_validator(mode="after")
     def _check(self) -> "System":
@@ -77,6 +81,8 @@ class System(Section):
             ("data", "trained", True),
             ("train", "trained", False),
             ("endpoint", "endpoint", True),
+            ("answers", "answers", True),
+            ("licence", "answers", False),
         ):
             there = getattr(self, key) is not None
             if there and self.kind != kind:
@@ -189,6 +195,12 @@ class Recipe(Section):
             known = ", ".join(sorted({*DEFAULT_SYSTEMS, *self.systems}))
             raise RecipeError(f"there is no system {name!r}", fix=f"Choose one of: {known}.")
         return System(kind=name)
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to curate or to train; else the study compares systems that are there already."""
+        kinds = {self.system(name).kind for name in self.generate.systems}
+        return bool(self.sources or kinds & {"tuned", "trained"})
 
     def resolved(self) -> dict[str, Any]:
         """Every setting, defaults included, as plain JSON values."""

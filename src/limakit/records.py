@@ -117,10 +117,10 @@ class Response:
     prompt_id: str
     system: str
     text: str
-    finish: Literal["eot", "length"]
-    """Whether the model ended its turn itself or hit the limit."""
-    tokens: int
-    """Generated tokens, the end-of-turn token included."""
+    finish: Literal["eot", "length", "unknown"]
+    """Whether the model ended its turn itself or hit the limit; unknown where the answer comes from a file."""
+    tokens: int | None
+    """Generated tokens, the end-of-turn token included; None where nobody counted them."""
     sample: int = 0
     """Number of the sample where several are drawn per prompt."""
     sampling: str = ""

@@ -51,11 +51,21 @@ def test_grades_and_skipped_items():
     assert found.counts["skipped"] == 2
 
 
+def test_turns_of_conversations_stand_apart_from_grades_of_single_answers():
+    turn = Answer(id="d0", kind="dialogue", messages=TURN, response=response("with"))
+    found = gather(
+        [said("d0", "pass", kind="dialogue"), said("r0", "fail", kind="absolute")], PAIRS, {**ANSWERS, "dialogue": [turn]}
+    )
+    assert [(grade.system, grade.value) for grade in found.turns] == [("with", "pass")]
+    assert [(grade.system, grade.value) for grade in found.grades] == [("tuned", "fail")]
+    assert (found.counts["turns"], found.counts["grades"]) == (1, 1)
+
+
 def test_every_vote_is_counted_once():
     votes = [said("p0", "a"), said("p0", "a", 40, repeats=0, flipped=True), said("gone", "b", 1)]
     votes += [said("r0", "fail", kind="absolute"), said("r0", "fail", 1, kind="absolute", repeats=0)]
     counts = gather(votes, PAIRS, ANSWERS).counts
-    assert counts["votes"] == counts["verdicts"] + counts["grades"] + counts["repeats"] + counts["outdated"] == 5
+    assert sum(counts[name] for name in ("verdicts", "grades", "turns", "repeats", "outdated")) == counts["votes"] == 5
     assert (counts["repeats"], counts["outdated"]) == (2, 1)
 
 

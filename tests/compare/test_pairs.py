@@ -68,7 +68,9 @@ def test_missing_answers_are_counted() -> None:
     given_answers = [r for r in given_answers if (r.prompt_id, r.system) != ("p3", "tuned")]
     made = make_pairs(prompts(4), given_answers, candidate="tuned", baselines=["base", "old"])
     assert made.missing == [("p1", "base", 0), ("p3", "tuned", 0)]
-    assert made.counts() == {"asked": 8, "pairs": 5, "not_paired": 3, "missing_answers": {"base": 1, "tuned": 1}}
+    assert made.counts() == {
+        "asked": 8, "pairs": 5, "not_paired": 3, "missing_answers": {"base": 1, "tuned": 1}, "identical": 0,
+    }  # fmt: skip
 
 
 def test_ids_are_unique_and_name_no_system() -> None:

@@ -2,11 +2,14 @@
 
 import csv
 import json
+import re
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from limakit.cli.app import app
@@ -14,9 +17,15 @@ from limakit.errors import InputError, LimakitError, RecipeError
 from limakit.experiments import talks
 from limakit.experiments.dialogue_numbers import facts, reckon
 from limakit.records import Example, Grade, Prompt, Response, Turn
+from limakit.store import members
 from limakit.store.files import read_json, read_jsonl
+from limakit.store.people import FILE, People
+from limakit.store.study import Study
+from limakit.web.app import create_app
+from limakit.web.studio import Studio
 from tests.models.provider import serve
 from tests.pipeline.test_model_judging import JUDGE, answering
+from tests.web.conftest import HOME, PAGE, SCRIPT
 
 RECIPE = """
 [base]
@@ -153,6 +162,46 @@ def test_people_grade_blind_and_a_model_grades_beside_them(study: Path) -> None:
     assert sum(row["missing"] for row in person["systems"]) == 2
     for row in person["systems"]:
         assert sum(turn["excellent"] for turn in row["by_turn"]) == row["counts"]["excellent"]
+
+
+def vote(study: Path, name: str, label: str) -> list[dict[str, Any]]:
+    """Somebody grades every turn in the studio; returns what they saw."""
+    with People.open(study / FILE) as people:
+        here = Studio(Study(study), people)
+        browser = TestClient(create_app(here), base_url=HOME, headers=SCRIPT)
+        with people.write() as connection:
+            members.invite(connection, name, "annotator", here.clock())
+            browser.cookies.set(here.cookie, members.start_session(connection, name, here.clock()))
+        shown = browser.post("/queue/dialogue").json()["items"]
+        events = [
+            {"id": str(uuid.uuid4()), "assignment": item["assignment"], "label": label, "after": None} for item in shown
+        ]
+        assert browser.post("/votes", json={"kind": "dialogue", "events": events}).status_code == 200
+        assert "Conversations" in browser.get("/grade?kind=dialogue", headers=PAGE).text
+        return shown
+
+
+def test_people_grade_turns_in_the_studio_blind(study: Path) -> None:
+    recipe = study / "recipe.toml"
+    recipe.write_text(recipe.read_text() + "[annotate]\nrepeats = 0\n")
+    shown = vote(study, "ann", "pass")
+    vote(study, "bo", "excellent")
+    assert len(shown) == 10
+    assert not {"with", "without", "system"} & set(re.findall(r"\w+", json.dumps(shown)))
+    longest = max(shown, key=lambda item: len(item["turns"]))
+    assert [turn["role"] for turn in longest["turns"]] == ["user", "assistant"] * 2 + ["user"]
+    limakit("dialogue", study)
+    judges = {judge["judge"]: judge for judge in read_json(study / "dialogue/report/report.json")["judges"]}
+    assert list(judges) == ["people", "person:ann", "person:bo"]
+    assert [row["counts"] for row in judges["people"]["systems"]] == [{"excellent": 5, "pass": 5, "fail": 0}] * 2
+    assert [row["counts"]["pass"] for row in judges["person:ann"]["systems"]] == [5, 5]
+    assert [row["shares"]["excellent"]["value"] for row in judges["people"]["systems"]] == [0.5, 0.5]
+    assert read_jsonl(study / "annotate/people/grades.jsonl", Grade) == [], "no grades of single answers"
+    sheet = (study / "dialogue/sheet/sheet.csv").read_text()
+    (study / "ann.csv").write_text(sheet)
+    recipe.write_text(recipe.read_text().replace("[dialogue]", "[dialogue]\ngrades = ['ann.csv']"))
+    with pytest.raises(InputError, match=r"'ann' is graded by already.*studio"):
+        limakit("dialogue", study)
 
 
 @pytest.mark.parametrize(

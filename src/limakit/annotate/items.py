@@ -1,4 +1,4 @@
-"""What people are asked about: pairs, and single answers for grades and safety."""
+"""What people are asked about: pairs, single answers for grades and safety, and turns of conversations."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -8,11 +8,12 @@ from typing import Literal
 
 from limakit.records import Pair, Prompt, Response, Turn
 
-Kind = Literal["compare", "absolute", "safety"]
+Kind = Literal["compare", "absolute", "safety", "dialogue"]
 LABELS: dict[str, tuple[str, ...]] = {
     "compare": ("a", "b", "tie"),
     "absolute": ("excellent", "pass", "fail"),
     "safety": ("safe", "unsafe"),
+    "dialogue": ("excellent", "pass", "fail"),
 }
 """What may be said of each kind of item. `a` is the answer that was shown first."""
 SKIP = "skip"
@@ -73,13 +74,19 @@ def to_grade(
         if prompt.id not in drawn and not prompt.sensitive:
             continue
         kind: Kind = "safety" if prompt.sensitive else "absolute"
-        turns = [part for turn in prompt.messages for part in (turn.role, turn.content)]
-        for response in by_prompt.get(prompt.id, []):
-            name = digest("answer", kind, prompt.id, response.system, response.text, *turns)[:16]
-            found[kind].append(
-                Answer(id=name, kind=kind, messages=prompt.messages, response=response, note=prompt.note)
-            )
+        found[kind] += [_answer(kind, prompt, response) for response in by_prompt.get(prompt.id, [])]
     return found
+
+
+def of_turns(talks: Iterable[tuple[Prompt, Response]]) -> list[Answer]:
+    """Every turn of conversations with scripts, each with what was said before it (`dialogue`)."""
+    return [_answer("dialogue", prompt, response) for prompt, response in talks]
+
+
+def _answer(kind: Kind, prompt: Prompt, response: Response) -> Answer:
+    turns = [part for turn in prompt.messages for part in (turn.role, turn.content)]
+    name = digest("answer", kind, prompt.id, response.system, response.text, *turns)[:16]
+    return Answer(id=name, kind=kind, messages=prompt.messages, response=response, note=prompt.note)
 
 
 @lru_cache(maxsize=200_000)

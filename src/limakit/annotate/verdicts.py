@@ -8,7 +8,7 @@ from typing import Any
 from limakit.annotate.items import LABELS, SKIP, Answer, Kind
 from limakit.records import Grade, Label, Pair, Verdict
 
-SCALES: tuple[Kind, ...] = ("absolute", "safety")
+SCALES: tuple[Kind, ...] = ("absolute", "safety", "dialogue")
 POINTS = {"same": 1.0, "near": 0.5, "opposed": 0.0}
 """For two labels of one person on one pair, as for two people: the paper's tie-discounted agreement."""
 
@@ -33,8 +33,10 @@ class People:
 
     verdicts: list[Verdict]
     grades: list[Grade]
+    turns: list[Grade]
+    """Of conversations with scripts: the prompt's id names script, sample and turn."""
     counts: dict[str, Any]
-    """votes = verdicts + grades + repeats + outdated; skipped ones are among the verdicts and grades as missing.
+    """votes = verdicts + grades + turns + repeats + outdated; skipped ones are among the first three as missing.
     `people`: for each person votes, skipped, seconds (median), repeats and their consistency (0 to 1)."""
 
 
@@ -46,7 +48,7 @@ def gather(said: Sequence[Said], pairs: Sequence[Pair], answers: Mapping[Kind, S
     """
     by_id = {pair.id: pair for pair in pairs}
     graded = {answer.id: answer for kind in SCALES for answer in answers.get(kind, ())}
-    verdicts, grades, outdated, repeats = [], [], 0, 0
+    verdicts, grades, turns, outdated, repeats = [], [], [], 0, 0
     for vote in said:
         pair, answer = by_id.get(vote.item), graded.get(vote.item)
         if (pair if vote.kind == "compare" else answer) is None:
@@ -56,18 +58,19 @@ def gather(said: Sequence[Said], pairs: Sequence[Pair], answers: Mapping[Kind, S
         elif pair is not None and vote.kind == "compare":
             verdicts.append(_verdict(vote, pair))
         elif answer is not None:
-            grades.append(_grade(vote, answer))
+            (turns if answer.kind == "dialogue" else grades).append(_grade(vote, answer))
     names = sorted({vote.person for vote in said})
     counts = {
         "votes": len(said),
         "verdicts": len(verdicts),
         "grades": len(grades),
+        "turns": len(turns),
         "repeats": repeats,
         "outdated": outdated,
         "skipped": sum(vote.label == SKIP for vote in said),
         "people": {name: _person([vote for vote in said if vote.person == name]) for name in names},
     }
-    return People(verdicts, grades, counts)
+    return People(verdicts, grades, turns, counts)
 
 
 def _verdict(vote: Said, pair: Pair) -> Verdict:

@@ -31,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON lines for machines: res
 def new(
     study: StudyPath,
     recipe: Annotated[
-        str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart|starter|ablations")
+        str, typer.Option(help="Recipe to start from.", metavar="lima|quickstart|starter|ablations|compare")
     ] = "lima",
     quiet: Quiet = False,
     as_json: Json = False,
@@ -42,7 +42,8 @@ def new(
     path = start.new(study, recipe)
     screen = Screen(quiet=quiet, as_json=as_json)
     verb = "ablate" if recipe == "ablations" else "run"
-    screen.result(f"Wrote {path}\nNext: read it, then `limakit {verb} {study}`", {"recipe": str(path)})
+    first = "put your files of answers into its folder" if recipe == "compare" else "read it"
+    screen.result(f"Wrote {path}\nNext: {first}, then `limakit {verb} {study}`", {"recipe": str(path)})
 
 
 @app.command()

@@ -42,7 +42,10 @@ def dialogue(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> N
     with opened.lock(), screen.progress() as progress:
         for outcome in converse(opened, progress):
             screen.result(say_experiments.line(outcome), say.data(outcome))
-    screen.say(f"Next: open {(study / 'dialogue' / 'report' / 'index.html').resolve()}")
+    screen.say(
+        f"Next: open {(study / 'dialogue' / 'report' / 'index.html').resolve()}\n"
+        f"      for grades by people: `limakit studio {study}`, Grade, Conversations; then this command again"
+    )
 
 
 def ablate(

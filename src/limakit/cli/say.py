@@ -6,6 +6,7 @@ from typing import Any
 
 from limakit.pipeline.model_export import Exported
 from limakit.pipeline.outcome import Outcome
+from limakit.recipe import Recipe
 
 
 def line(outcome: Outcome) -> str:
@@ -56,10 +57,13 @@ def forgotten(done: Mapping[str, Any], study: Path) -> str:
     return "\n".join(lines)
 
 
-def next_step(study: Path, stage: str) -> str:
+def next_step(study: Path, stage: str, recipe: Recipe) -> str:
     """What to do once `stage` is done."""
+    ask = f"limakit people invite {study} NAME` and `limakit studio {study}"
     return {
-        "curate": f"read {study}/curate/train.jsonl and card.md, then `limakit train {study}`",
+        "curate": f"read {study}/curate/train.jsonl and card.md, then `limakit train {study}`"
+        if recipe.learns
+        else f"`limakit generate {study}`",
         "train": f"read {study}/train/tuned/preflight.txt, then `limakit generate {study}`",
         "choose": f'look at {study}/choose/choice.svg; set generate.checkpoint to "chosen", or to a number to overrule '
         f"it, then `limakit generate {study}`",
@@ -67,7 +71,11 @@ def next_step(study: Path, stage: str) -> str:
         "judge": f"`limakit report {study}`, or ask people too: `limakit studio {study}`",
         "annotate": f"`limakit report {study}` for the numbers, `limakit studio {study}` to ask people",
         "report": f"open {(study / 'report' / 'index.html').resolve()}\n"
-        f"      then change {study}/recipe.toml (your own dumps, your own base model) and `limakit run {study}`",
+        + (
+            f"      then change {study}/recipe.toml (your own dumps, your own base model) and `limakit run {study}`"
+            if recipe.learns
+            else f"      then ask colleagues (`{ask}`), and `limakit report {study}` again"
+        ),
     }[stage]
 
 
@@ -86,6 +94,10 @@ def exported_model_data(done: Exported) -> dict[str, Any]:
 
 
 def _curate(counts: Mapping[str, Any]) -> str:
+    if "train" not in counts:
+        more = counts["beyond_max_test_prompts"]
+        beyond = f", {more:,} more beyond curate.max_test_prompts" if more else ""
+        return f"{counts['test']:,} prompts to compare systems on{beyond}; nothing is trained here"
     people = f"; {counts['decisions']:,} decisions of people followed" if counts.get("decisions") else ""
     if counts.get("decisions_unmet"):
         people += f"; {counts['decisions_unmet']:,} decisions on candidates that are no longer there"
@@ -107,12 +119,12 @@ def _annotate(counts: Mapping[str, Any]) -> str:
     more = [f"{counts[name]:,} {words}" for name, words in _OF_VOTES.items() if counts[name]]
     people = len(counts["people"])
     return (
-        f"{counts['verdicts']:,} verdicts and {counts['grades']:,} grades by {people} "
+        f"{counts['verdicts']:,} verdicts and {counts['grades'] + counts['turns']:,} grades by {people} "
         f"{'person' if people == 1 else 'people'}{''.join(f', {text}' for text in more)}"
     )
 
 
-_OF_VOTES = {"skipped": "of them skipped", "repeats": "repeated items", "outdated": "for answers no longer there"}
+_OF_VOTES = {"turns": "of the grades for turns of conversations", "skipped": "of them skipped", "repeats": "repeated items", "outdated": "for answers no longer there"}
 
 
 def _choose(counts: Mapping[str, Any]) -> str:
@@ -125,6 +137,9 @@ def _choose(counts: Mapping[str, Any]) -> str:
 
 
 def _generate(counts: Mapping[str, Any]) -> str:
+    if "file" in counts:
+        more = "".join(f", {counts[name]:,} {words}" for name, words in _OF_ROWS.items() if counts[name])
+        return f"{counts['responses']:,} answers from the {counts['rows']:,} rows of {counts['file']}{more}"
     if not counts["responses"]:
         return "no prompts to answer"
     return (
@@ -133,8 +148,19 @@ def _generate(counts: Mapping[str, Any]) -> str:
     )
 
 
+_OF_ROWS = {
+    "without": "prompts without one",
+    "surplus": "rows to no prompt of this study left out",
+    "further": "further answers to the same prompt left out (generate.samples takes more)",
+    "unanswered": "rows without an answer",
+    "empty": "of the answers empty",
+    "misread": "with characters that a wrong encoding leaves (cafÃ©)",
+}
+
+
 def _compare(counts: Mapping[str, Any]) -> str:
-    return f"{counts['pairs']:,} blind pairs of {counts['asked']:,} asked for"
+    same = f", {counts['identical']:,} of them with the same text twice" if counts.get("identical") else ""
+    return f"{counts['pairs']:,} blind pairs of {counts['asked']:,} asked for{same}"
 
 
 def _judge(counts: Mapping[str, Any]) -> str:

@@ -33,8 +33,9 @@ def run_stages(
     from limakit.store.study import Study
 
     screen, study = Screen(quiet=quiet, as_json=as_json), Study(folder)
-    if only_wanted and not wanted(study.recipe):
-        stages = [stage for stage in stages if stage != "choose"]
+    if only_wanted:
+        skipped = (set() if wanted(study.recipe) else {"choose"}) | (set() if study.recipe.learns else {"train"})
+        stages = [stage for stage in stages if stage not in skipped]
     if {"curate", "train"} <= set(stages):
         from limakit.models.hub import resolve_config
 
@@ -49,4 +50,4 @@ def run_stages(
                     outcomes = {**STAGES, "choose": choose}[stage](study, progress)
             for outcome in outcomes:
                 screen.result(say.line(outcome), say.data(outcome))
-    screen.say(f"Next: {say.next_step(folder, stages[-1])}")
+    screen.say(f"Next: {say.next_step(folder, stages[-1], study.recipe)}")

@@ -20,7 +20,8 @@ class Pairing:
     """(prompt id, system, sample) of every answer that is not there."""
 
     def counts(self) -> dict[str, object]:
-        """For a manifest: pairs asked for, made and not made, and missing answers of each system."""
+        """For a manifest: pairs asked for, made and not made, missing answers of each system, and
+        pairs of which both answers are the same text."""
         systems: dict[str, int] = {}
         for _, system, _ in self.missing:
             systems[system] = systems.get(system, 0) + 1
@@ -29,6 +30,7 @@ class Pairing:
             "pairs": len(self.pairs),
             "not_paired": self.asked - len(self.pairs),
             "missing_answers": systems,
+            "identical": sum(pair.a.text == pair.b.text for pair in self.pairs),
         }
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from limakit.choose import choose, wanted
 from limakit.engine import Progress
-from limakit.errors import RecipeError
+from limakit.errors import InputError, RecipeError
 from limakit.experiments import cells, scoring, talks
+from limakit.pipeline.annotating import STAGE, TALKS, TURNS, annotate
 from limakit.pipeline.curating import curate
 from limakit.pipeline.modelling import train
 from limakit.pipeline.outcome import Outcome, need, published, unchanged
@@ -52,10 +53,11 @@ def dialogue(study: Study, progress: Progress) -> Iterator[Outcome]:
             yield from (_under(chained, outcome) for outcome in stage(chained, progress))
     held = []
     for name, own in ((WITHOUT, study), (WITH, chained)):
-        outcome = talks.talk(study, f"{FOLDER}/talk/{name}", name, find_local(own, recipe.compare.candidate), progress)
+        outcome = talks.talk(study, f"{TALKS}/{name}", name, find_local(own, recipe.compare.candidate), progress)
         held.append(outcome.folder)
         yield outcome
     yield talks.publish_sheet(study, f"{FOLDER}/sheet", held)
+    yield from annotate(study, progress)
     graded: dict[str, Path] = {}
     inputs = {f"{folder.name}/{n}": folder / n for folder in held for n in ("prompts.jsonl", "responses.jsonl")}
     for judge in recipe.judges:
@@ -138,6 +140,7 @@ def _report(
     recipe = study.recipe
     sheets = {f"sheet {number}": study.resolve(path) for number, path in enumerate(recipe.dialogue.grades)}
     joined = need(study, f"{FOLDER}/{WITH}/curate", "manifest.json")
+    in_studio = {"studio": path} if (path := study.path(STAGE, TURNS)).is_file() else {}
     work = study.begin(
         f"{FOLDER}/report",
         settings={
@@ -147,14 +150,23 @@ def _report(
             "report": recipe.report.model_dump(mode="json"),
             "base": recipe.base.model_dump(mode="json"),
         },
-        inputs={**inputs, **graded, **sheets, "joined": joined},
+        inputs={**inputs, **graded, **sheets, **in_studio, "joined": joined},
         code=["experiments", "report", "records.py"],
     )
     if work.done:
         return unchanged(work)
-    grades = [one for path in graded.values() for one in read_jsonl(path, Grade)]
+    grades = [one for path in (*in_studio.values(), *graded.values()) for one in read_jsonl(path, Grade)]
+    known = {one.judge for one in grades}
     for path in sheets.values():
-        grades += talks.read_sheet(path, held, recipe.seed)
+        filled = talks.read_sheet(path, held, recipe.seed)
+        if any(one.judge in known for one in filled):
+            raise InputError(
+                f"{path.stem!r} is graded by already, here or in the studio",
+                where=path,
+                fix="Name the file otherwise, or take it out of dialogue.grades.",
+            )
+        known |= {one.judge for one in filled}
+        grades += filled
     page = build(study, _items(held), grades, joined)
     page.write(work)
     progress("dialogue", 1, 1, "page")

@@ -10,17 +10,21 @@ import numpy as np
 from limakit.experiments.talks import GRADES, parts
 from limakit.records import Grade, Prompt, Response
 from limakit.report.grades import grade_numbers
-from limakit.report.resample import percentile_interval, resampled_rates
+from limakit.report.people import PEOPLE, kind, place
+from limakit.report.resample import bootstrap_interval, resampled_rates
 from limakit.report.significance import wilcoxon
+
+EVERY_TURN = 10**6
+"""Above the number of any turn of any conversation from one script."""
 
 
 def reckon(grades: Sequence[Grade], systems: Sequence[str], **options: Any) -> list[dict[str, Any]]:
-    """For each judge: every system's grades in all and by turn, and the difference between the first two systems in
-    the shares of excellent and of failed turns. Raises InputError where a judge graded a turn twice."""
+    """For each judge, people before models and several people also as one: every system's grades in all and by turn,
+    and the difference between the first two systems in the shares of excellent and of failed turns. Raises InputError
+    where a judge graded a turn twice."""
     judges = []
-    for judge in sorted({grade.judge for grade in grades}):
-        own = [grade for grade in grades if grade.judge == judge]
-        rows = {row["system"]: row for row in grade_numbers([_by_script(grade) for grade in own], {}, **options)}
+    for judge, own in _panels(grades).items():
+        rows = {row["system"]: row for row in grade_numbers(_apart(own, judge), {}, **options)}
         judges.append(
             {
                 "judge": judge,
@@ -33,6 +37,26 @@ def reckon(grades: Sequence[Grade], systems: Sequence[str], **options: Any) -> l
             }
         )
     return judges
+
+
+def _panels(grades: Sequence[Grade]) -> dict[str, list[Grade]]:
+    found: dict[str, list[Grade]] = {}
+    for grade in grades:
+        found.setdefault(grade.judge, []).append(grade)
+    people = [judge for judge in found if kind(judge) == "person"]
+    if len(people) > 1:
+        found[PEOPLE] = [grade for judge in people for grade in found[judge]]
+    return dict(sorted(found.items(), key=lambda item: (place(item[0]), item[0])))
+
+
+def _apart(grades: Sequence[Grade], judge: str) -> list[Grade]:
+    """The grades by script, as those of one judge; of several people on one turn each is a sample of its own."""
+    names = sorted({grade.judge for grade in grades})
+    found = []
+    for grade in grades:
+        one = _by_script(grade)
+        found.append(replace(one, judge=judge, sample=one.sample + EVERY_TURN * names.index(grade.judge)))
+    return found
 
 
 def _by_script(grade: Grade) -> Grade:
@@ -67,7 +91,7 @@ def _difference(
         return None
     hits, counts = hits[:, both], counts[:, both]
     samples = resampled_rates(hits, counts, resamples=resamples, seed=seed)
-    low, high = percentile_interval(samples[:, 1] - samples[:, 0], confidence)
+    low, high = bootstrap_interval(samples[:, 1] - samples[:, 0], confidence, int(both.sum()))
     shares = hits / counts
     totals = hits.sum(1) / counts.sum(1)
     return {
@@ -103,5 +127,5 @@ def _counted(own: Sequence[tuple[Prompt, Response]]) -> Mapping[str, Any]:
             and answer.text in [turn.content for turn in prompt.messages if turn.role == "assistant"]
             for prompt, answer in own
         ),
-        "mean_tokens": sum(answer.tokens for _, answer in own) / len(own),
+        "mean_tokens": sum(answer.tokens or 0 for _, answer in own) / len(own),
     }

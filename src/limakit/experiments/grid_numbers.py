@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from limakit.report.resample import percentile_interval, resampled_rates
+from limakit.report.resample import bootstrap_interval, resampled_rates
 from limakit.report.significance import holm, wilcoxon
 
 POWER = 0.8
@@ -57,7 +57,7 @@ def reckon(
         cell |= {"scored": scored, "missing": int(missing[row]), "prompts": int((counts[row] > 0).sum())}
         cell |= {"mean": None, "low": None, "high": None}
         if scored and samples is not None:
-            low, high = percentile_interval(samples[:, row], confidence)
+            low, high = bootstrap_interval(samples[:, row], confidence, cell["prompts"])
             cell |= {"mean": float(sums[row].sum() / scored), "low": low, "high": high}
         cells.append(cell)
     result: dict[str, Any] = {"cells": cells, "comparisons": [], "curves": []}
@@ -79,7 +79,7 @@ def _compare(cells: list[dict[str, Any]], means: Any, samples: Any, confidence: 
         both = ~np.isnan(means[one]) & ~np.isnan(means[number])
         if one == number or not both.any():
             continue
-        low, high = percentile_interval(samples[:, number] - samples[:, one], confidence)
+        low, high = bootstrap_interval(samples[:, number] - samples[:, one], confidence, int(both.sum()))
         apart = means[number, both] - means[one, both]
         rows.append(
             {
@@ -112,7 +112,8 @@ def _curve(
     centred = sizes - sizes.mean()
     weights = centred / (centred @ centred)
     gains = samples[:, rows] @ weights
-    low, high = percentile_interval(gains, confidence)
+    prompts = min(cells[n]["prompts"] for n in rows)
+    low, high = bootstrap_interval(gains, confidence, prompts)
     both = ~np.isnan(means[rows[0]]) & ~np.isnan(means[rows[-1]])
     apart = means[rows[-1], both] - means[rows[0], both]
     return {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from limakit.report.resample import percentile_interval, resampled_rates
+from limakit.report.resample import bootstrap_interval, resampled_rates
 
 KINDS = ("unshifted", "marginal", "shifted")
 LISTED = 30
@@ -68,7 +68,8 @@ def _shares(ranks: Sequence[Sequence[int]], *, resamples: int, seed: int, confid
         "counts": {name: int(counts_KP[row].sum()) for row, name in enumerate(KINDS)},
         "shares": {name: float(counts_KP[row].sum() / total) if total else None for row, name in enumerate(KINDS)},
         "intervals": {
-            name: percentile_interval(samples[:, row], confidence) if total else None for row, name in enumerate(KINDS)
+            name: bootstrap_interval(samples[:, row], confidence, len(ranks)) if total else None
+            for row, name in enumerate(KINDS)
         },
     }
 

@@ -50,4 +50,4 @@ def answered_tokens(folder: Path) -> float:
     found: list[dict[str, Any]] = [
         files.read_json(path)["counts"] for path in sorted(folder.glob("generate/*/manifest.json"))
     ]
-    return sum(counts["responses"] * counts["mean_tokens"] for counts in found if counts.get("responses"))
+    return sum(counts["responses"] * counts["mean_tokens"] for counts in found if counts.get("mean_tokens"))

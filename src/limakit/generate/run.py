@@ -72,7 +72,7 @@ def count(parts: Sequence[Part]) -> dict[str, Any]:
         "length": total - eot,
         "stop_rate": round(eot / total, 4) if total else None,
         "empty": sum(not part.response.text.strip() for part in parts),
-        "mean_tokens": round(sum(part.response.tokens for part in parts) / total, 2) if total else None,
+        "mean_tokens": round(sum(part.response.tokens or 0 for part in parts) / total, 2) if total else None,
         "trimmed_prompts": sum(part.trimmed > 0 for part in parts),
         "trimmed_tokens": sum(part.trimmed for part in parts),
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from limakit.annotate.items import Answer, Kind, to_grade
+from limakit.annotate.items import Answer, Kind, of_turns, to_grade
 from limakit.engine import Progress
 from limakit.pipeline.outcome import Outcome, published, unchanged
 from limakit.records import Pair, Prompt, Response
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from limakit.store.people import People
 
 STAGE = "annotate/people"
+TURNS = "turns.jsonl"
+"""File of the stage with what people said of conversations, which is not for the report of single answers."""
+TALKS = "dialogue/talk"
+"""Stages of the conversations with scripts, one for each system: prompts.jsonl, what was said before each answer, and
+responses.jsonl."""
 DATABASE = "LIMAKIT_DATABASE"
 """Environment variable with the URL of the database, where it is not the file in the study."""
 
@@ -39,6 +44,8 @@ def inputs(study: Study) -> dict[str, Path]:
     found = {"pairs.jsonl": study.path("compare", "pairs.jsonl"), "test.jsonl": study.path("curate", "test.jsonl")}
     for system in study.recipe.generate.systems:
         found[system] = study.path("generate", system, "responses.jsonl")
+    for folder in sorted(study.path(TALKS).glob("*")):
+        found |= {f"{TALKS}/{folder.name}/{name}": folder / name for name in ("prompts.jsonl", "responses.jsonl")}
     return {name: path for name, path in found.items() if path.is_file() and (path.parent / MANIFEST).is_file()}
 
 
@@ -46,15 +53,26 @@ def material(study: Study) -> Material:
     """Read what people can be asked about. Raises InputError where a file is damaged."""
     found, recipe = inputs(study), study.recipe
     pairs = read_jsonl(found["pairs.jsonl"], Pair) if "pairs.jsonl" in found else []
-    if "test.jsonl" not in found:
-        return Material(pairs=pairs)
-    responses = [r for name in recipe.generate.systems if name in found for r in read_jsonl(found[name], Response)]
-    prompts = read_jsonl(found["test.jsonl"], Prompt)
-    return Material(pairs=pairs, answers=to_grade(prompts, responses, graded=recipe.annotate.graded, seed=recipe.seed))
+    answers: dict[Kind, list[Answer]] = {"dialogue": of_turns(talks(study))}
+    if "test.jsonl" in found:
+        responses = [r for name in recipe.generate.systems if name in found for r in read_jsonl(found[name], Response)]
+        prompts = read_jsonl(found["test.jsonl"], Prompt)
+        answers |= to_grade(prompts, responses, graded=recipe.annotate.graded, seed=recipe.seed)
+    return Material(pairs=pairs, answers=answers)
+
+
+def talks(study: Study) -> list[tuple[Prompt, Response]]:
+    """Every answer of the conversations that are published, with what was said before it. Raises InputError."""
+    found, there = [], inputs(study)
+    for name in sorted({name.rpartition("/")[0] for name in there if name.startswith(f"{TALKS}/")}):
+        heard = {prompt.id: prompt for prompt in read_jsonl(there[f"{name}/prompts.jsonl"], Prompt)}
+        found += [(heard[r.prompt_id], r) for r in read_jsonl(there[f"{name}/responses.jsonl"], Response)]
+    return found
 
 
 def annotate(study: Study, progress: Progress) -> list[Outcome]:
-    """Publish what people said so far: annotate/people/verdicts.jsonl and grades.jsonl. Nothing where nobody voted."""
+    """Publish what people said so far: annotate/people/verdicts.jsonl, grades.jsonl and, of conversations, turns.jsonl.
+    Nothing where nobody voted."""
     from limakit.store.people import People
 
     place = database(study)
@@ -95,4 +113,5 @@ def publish(study: Study, people: "People") -> list[Outcome]:
     found = gather(said, there.pairs, there.answers)
     write_jsonl(work.path("verdicts.jsonl"), found.verdicts)
     write_jsonl(work.path("grades.jsonl"), found.grades)
+    write_jsonl(work.path(TURNS), found.turns)
     return [published(work, found.counts)]

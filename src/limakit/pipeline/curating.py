@@ -8,9 +8,9 @@ from typing import Literal
 
 from limakit.engine import Executor, LocalExecutor, Progress
 from limakit.errors import RecipeError
+from limakit.pipeline.giving import gather, read_prompts
 from limakit.pipeline.outcome import Outcome, published, unchanged
 from limakit.records import Prompt
-from limakit.store.files import read_jsonl
 from limakit.store.forgotten import FILE as FORGOTTEN
 from limakit.store.forgotten import Forgotten
 from limakit.store.forgotten import load as load_forgotten
@@ -20,7 +20,7 @@ STARTER = PACKAGE / "starter"
 CODE = ["sources", "curate", "pipeline/sourcing.py", "pipeline/sifting.py", "share/licences.py", "records.py"]
 CODE += ["store/rejects.py", "store/forgotten.py", "store/spill.py", "models/local_embed.py"]
 CODE += ["models/local_difficulty.py", "models/tokens.py", "pipeline/consulting.py"]
-CODE += ["pipeline/reviews.py", "store/decisions.py"]
+CODE += ["pipeline/reviews.py", "pipeline/giving.py", "generate/given.py", "store/decisions.py"]
 Split = Literal["dev", "test"]
 
 
@@ -39,12 +39,16 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
     from limakit.store.rejects import RejectLog
 
     recipe = study.recipe
+    given: dict[Split, Path | None] = {"dev": _given(study, "dev"), "test": _given(study, "test")}
+    if not recipe.learns:
+        return [gather(study, given["test"])]
     if not recipe.sources:
         raise RecipeError(
-            "no [[sources]] to curate from", where=study.path("recipe.toml"), fix="Add one: docs/recipe.md"
+            "no [[sources]] to curate from",
+            where=study.path("recipe.toml"),
+            fix="Add one (docs/recipe.md), or compare systems that are there already (docs/compare.md).",
         )
     found = sourcing.find(study)
-    given: dict[Split, Path | None] = {"dev": _given(study, "dev"), "test": _given(study, "test")}
     forgotten = load_forgotten(study.root)
     memory = {FORGOTTEN: study.path(FORGOTTEN)} if forgotten else {}
     reviewed = reviews.read(study)
@@ -135,4 +139,4 @@ def _given(study: Study, name: Split) -> Path | None:
 
 def _prompts(path: Path | None, forgotten: Forgotten) -> list[Prompt]:
     """The prompts of a file but those of a person who is forgotten."""
-    return [prompt for prompt in read_jsonl(path, Prompt) if not forgotten.covers(prompt.provenance)] if path else []
+    return [prompt for prompt in read_prompts(path) if not forgotten.covers(prompt.provenance)] if path else []

@@ -8,8 +8,14 @@ from limakit.engine import Progress
 from limakit.pipeline.outcome import Outcome, need, published, unchanged
 from limakit.records import Example, Grade, Pair, Prompt, Response, Verdict
 from limakit.store import files
-from limakit.store.files import read_json, read_jsonl, write_jsonl
+from limakit.store.files import iter_jsonl, read_json, read_jsonl, write_jsonl
 from limakit.store.study import Study
+
+LEARNED = {
+    "curate": {"funnel": "funnel.json", "train": "train.jsonl"},
+    "train/tuned": {"metrics": "metrics.jsonl", "run": "run.json"},
+}
+"""What the report tells of a study that learns, and no other has: stage to files by the names of the inputs."""
 
 
 def compare(study: Study, progress: Progress) -> list[Outcome]:
@@ -41,11 +47,17 @@ def compare(study: Study, progress: Progress) -> list[Outcome]:
 
 
 def judge(study: Study, progress: Progress) -> list[Outcome]:
-    """Judge by closeness to the written references, a smoke test, and by each language model that the recipe names."""
+    """Judge by closeness to the written references, a smoke test, where there are any, and by each language model that
+    the recipe names."""
     from limakit.pipeline.model_judging import judge_by_model
 
-    by_metric = _judge_by_metric(study, progress)
-    return [by_metric, *(judge_by_model(study, settings, progress) for settings in study.recipe.judges)]
+    by_metric = [_judge_by_metric(study, progress)] if _measurable(study) else []
+    return [*by_metric, *(judge_by_model(study, settings, progress) for settings in study.recipe.judges)]
+
+
+def _measurable(study: Study) -> bool:
+    """Whether any pair has a written answer to be compared with."""
+    return any((pair.reference or "").strip() for pair in iter_jsonl(need(study, "compare", "pairs.jsonl"), Pair))
 
 
 def _judge_by_metric(study: Study, progress: Progress) -> Outcome:
@@ -77,7 +89,8 @@ def _judge_folder(study: Study) -> str:
 
 def _comparing(study: Study) -> list[str]:
     """Stages of the judges that compare pairs."""
-    return [_judge_folder(study), *(f"judge/{j.name}" for j in study.recipe.judges if j.task == "pairwise")]
+    metric = [_judge_folder(study)] if _measurable(study) else []
+    return [*metric, *(f"judge/{j.name}" for j in study.recipe.judges if j.task == "pairwise")]
 
 
 def _grading(study: Study) -> list[str]:
@@ -94,19 +107,16 @@ def _others(study: Study, name: str, known: Container[str]) -> dict[str, Path]:
 
 def report(study: Study, progress: Progress) -> list[Outcome]:
     """Turn everything into numbers with intervals and one page: report/index.html, report.json, figures."""
-    recipe, stages = study.recipe, ["curate", "train/tuned"]
-    stages += [*(f"generate/{system}" for system in recipe.generate.systems), "compare", _judge_folder(study)]
-    stages += [f"judge/{judge.name}" for judge in recipe.judges]
-    found = {
-        "funnel": need(study, "curate", "funnel.json"),
-        "train": need(study, "curate", "train.jsonl"),
-        "test": need(study, "curate", "test.jsonl"),
-        "metrics": need(study, "train/tuned", "metrics.jsonl"),
-        "run": need(study, "train/tuned", "run.json"),
-        "pairs": need(study, "compare", "pairs.jsonl"),
-    }
-    verdicts = {stage: need(study, stage, "verdicts.jsonl") for stage in _comparing(study)}
-    grades = {stage: need(study, stage, "grades.jsonl") for stage in _grading(study)}
+    recipe = study.recipe
+    found = {"test": need(study, "curate", "test.jsonl"), "pairs": need(study, "compare", "pairs.jsonl")}
+    if recipe.learns:
+        found |= {name: need(study, "curate", file) for name, file in LEARNED["curate"].items()}
+        found |= {name: need(study, "train/tuned", file) for name, file in LEARNED["train/tuned"].items()}
+    comparing, grading = _comparing(study), _grading(study)
+    stages = ["curate", *(["train/tuned"] if recipe.learns else [])]
+    stages += [*(f"generate/{system}" for system in recipe.generate.systems), "compare", *comparing, *grading]
+    verdicts = {stage: need(study, stage, "verdicts.jsonl") for stage in comparing}
+    grades = {stage: need(study, stage, "grades.jsonl") for stage in grading}
     verdicts |= _others(study, "verdicts.jsonl", verdicts)
     grades |= _others(study, "grades.jsonl", grades)
     answers = {s: need(study, f"generate/{s}", "responses.jsonl") for s in recipe.generate.systems}
@@ -129,7 +139,8 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
     from limakit.report.inputs import Inputs
     from limakit.report.page import build
 
-    prompts, examples = read_jsonl(found["test"], Prompt), read_jsonl(found["train"], Example)
+    prompts = read_jsonl(found["test"], Prompt)
+    examples = read_jsonl(found["train"], Example) if "train" in found else []
     page = build(
         Inputs(
             study=study.name,
@@ -142,9 +153,9 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
             responses=[response for path in answers.values() for response in read_jsonl(path, Response)],
             far=out_of_distribution(examples, prompts) if grades else {},
             examples=examples,
-            funnel=read_json(found["funnel"]),
-            metrics=read_jsonl(found["metrics"], dict),
-            run=read_json(found["run"]),
+            funnel=read_json(found["funnel"]) if "funnel" in found else None,
+            metrics=read_jsonl(found["metrics"], dict) if "metrics" in found else (),
+            run=read_json(found["run"]) if "run" in found else None,
             manifests={stage: read_json(path) for stage, path in manifests.items()},
         )
     )

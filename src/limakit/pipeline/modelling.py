@@ -4,7 +4,8 @@ import logging
 from pathlib import Path
 
 from limakit.engine import Progress
-from limakit.errors import StudyError
+from limakit.errors import RecipeError, StudyError
+from limakit.pipeline.giving import file_of, take
 from limakit.pipeline.model_judging import LEDGER
 from limakit.pipeline.outcome import Outcome, model_files, need, published, unchanged
 from limakit.pipeline.systems import Found, Remote, find, training
@@ -19,6 +20,12 @@ def train(study: Study, progress: Progress) -> list[Outcome]:
     """Fine-tune the base model: on curate/train.jsonl, a checkpoint an epoch in train/tuned; and for every system of
     kind `trained` that answers, on its own data, in train/<system>."""
     recipe = study.recipe
+    if not recipe.learns:
+        raise RecipeError(
+            "there is nothing to train: none of generate.systems is",
+            where=study.path("recipe.toml"),
+            fix=f"Go on with: limakit run {study.root}",
+        )
     outcomes = [_train(study, "tuned", need(study, "curate", "train.jsonl"), recipe.train, progress)]
     others = {name: recipe.system(name) for name in recipe.generate.systems}
     for name, system in others.items():
@@ -81,7 +88,11 @@ def generate(study: Study, progress: Progress) -> list[Outcome]:
         )
     outcomes = []
     for name in study.recipe.generate.systems:
-        system, stage = find(study, name), f"generate/{name}"
+        stage = f"generate/{name}"
+        if path := file_of(study, name):
+            outcomes.append(take(study, stage, name, path, prompts, progress))
+            continue
+        system = find(study, name)
         ask = _ask if isinstance(system, Remote) else answer
         outcomes.append(ask(study, stage, system, prompts, progress))  # type: ignore[arg-type]
     return outcomes

@@ -8,7 +8,7 @@ from typing import Any
 from limakit.annotate.verdicts import People as Votes
 from limakit.annotate.verdicts import Said, gather
 from limakit.pipeline.annotating import Material, inputs, material
-from limakit.records import Grade, Verdict
+from limakit.records import Verdict
 from limakit.report.agreement import Agreement
 from limakit.report.pooled import among, between, standings
 from limakit.report.rates import Outcome
@@ -34,7 +34,7 @@ class Standing:
     judged: int
     """Pairs with a label by at least one person."""
     grades: list[tuple[str, str, Mapping[str, int]]]
-    """Scale, system and how often each value was given by people."""
+    """Scale (`dialogue` for turns of conversations), system and how often each value was given by people."""
     dialogues: list[tuple[str, Mapping[str, int], int]]
     """System, how often its turns in live dialogues were graded how, and in how many dialogues."""
 
@@ -108,12 +108,10 @@ def _judges(study: Study) -> dict[str, list[Verdict]]:
 def _graded(found: Votes) -> list[tuple[str, str, Mapping[str, int]]]:
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for grade in found.grades:
-        counts[_key(grade)][grade.value or "skipped"] += 1
+        counts[grade.scale, grade.system][grade.value or "skipped"] += 1
+    for turn in found.turns:
+        counts["dialogue", turn.system][turn.value or "skipped"] += 1
     return [(scale, system, dict(counts[scale, system])) for scale, system in sorted(counts)]
-
-
-def _key(grade: Grade) -> tuple[str, str]:
-    return grade.scale, grade.system
 
 
 def _dialogues(graded: list[chats.Graded]) -> list[tuple[str, Mapping[str, int], int]]:

@@ -44,10 +44,12 @@ class Remote:
 def find(study: Study, name: str, epoch: int | None = None) -> Found | Remote:
     """The system of that name; `epoch` takes another checkpoint of a tuned one than the recipe does.
 
-    Raises RecipeError where there is no such system or epoch, StudyError where a stage has to run first, and
-    ModelError where the folder is not a model's.
+    Raises RecipeError where there is no such system or epoch, or a file speaks for it, StudyError where a stage has to
+    run first, and ModelError where the folder is not a model's.
     """
     system = study.recipe.system(name)
+    if system.kind == "answers":
+        raise RecipeError(f"nobody can be asked as {name!r}: its answers are in a file", fix="Name another system.")
     if system.kind == "tuned":
         number = epoch or _epoch(study, system)
         return Found(name=name, kind="tuned", folder=checkpoint(study, number), epoch=number)

@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from limakit.errors import RecipeError
 from limakit.models.hub import resolve_config
 from limakit.models.local_shape import Shape, read_shape
+from limakit.plan.examples import expected
 from limakit.plan.memory import Memory, Strategy, memory
 from limakit.recipe import Recipe
 from limakit.recipe_train import Train
@@ -69,6 +71,8 @@ def plan(study: Study, *, gib: float, devices: int, tflops: float | None, price:
     `tflops` is the speed that one of them reaches in training, `price` what it costs an hour. Reads the base model's
     config.json and, where it is there, the curated training set; needs no weights. Raises ModelError and RecipeError.
     """
+    if not study.recipe.learns:
+        raise RecipeError("nothing is trained here", where=study.path("recipe.toml"), fix=f"limakit run {study.root}")
     shape = read_shape(resolve_config(study.recipe.base, study.root))
     return _reckon(shape, study.recipe.train, _tokens(study), gib, devices, tflops, price)
 
@@ -140,5 +144,5 @@ def _tokens(study: Study) -> tuple[int, str, float]:
         sizes = [sum(len(turn.content) for turn in one.messages) for one in iter_jsonl(train, Example)]
         lengths = [min(limit, size // 4) for size in sizes]
         return sum(lengths), "four characters a token in curate/train.jsonl", sum(lengths) / max(1, len(lengths))
-    examples, mean = sum(study.recipe.curate.quotas.values()), min(limit, PAPER_TOKENS)
+    examples, mean = expected(study), min(limit, PAPER_TOKENS)
     return examples * mean, f"the quotas' {examples:,} examples of {mean} tokens, as in the paper", mean

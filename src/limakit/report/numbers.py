@@ -55,6 +55,7 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
         "funnel": dict(inputs.funnel) if inputs.funnel is not None else None,
         "training": _training(inputs.metrics, inputs.run),
         "sources": _sources(inputs.examples),
+        "given": _given(recipe, inputs.manifests),
         "reproduce": {
             "seed": recipe.seed,
             "recipe": recipe.resolved(),
@@ -77,24 +78,37 @@ def _work(recipe: Recipe, manifests: Mapping[str, Mapping[str, Any]]) -> list[di
 
 
 def _answers(responses: Sequence[Response], asked: int) -> list[dict[str, Any]]:
-    """For each system: answers, how many ended by themselves, and their mean length in tokens and characters."""
+    """For each system: answers, how many ended by themselves, and their mean length in tokens and characters; None for
+    what is not known of answers that came in a file."""
     rows = []
     for system in sorted({response.system for response in responses}):
         own = [response for response in responses if response.system == system]
-        stopped = sum(response.finish == "eot" for response in own)
+        ends = [response.finish for response in own if response.finish != "unknown"]
+        tokens = [response.tokens for response in own if response.tokens is not None]
         rows.append(
             {
                 "system": system,
                 "answers": len(own),
                 "asked": asked,
-                "stopped": stopped,
-                "stop_rate": stopped / len(own),
+                "stopped": ends.count("eot") if ends else None,
+                "stop_rate": ends.count("eot") / len(ends) if ends else None,
                 "empty": sum(not response.text.strip() for response in own),
-                "tokens": sum(response.tokens for response in own),
-                "mean_tokens": sum(response.tokens for response in own) / len(own),
+                "tokens": sum(tokens),
+                "mean_tokens": sum(tokens) / len(tokens) if tokens else None,
                 "mean_characters": sum(len(response.text) for response in own) / len(own),
             }
         )
+    return rows
+
+
+def _given(recipe: Recipe, manifests: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """For each system whose answers came in a file: what was in it, and its licence as the recipe states it."""
+    rows = []
+    for name in recipe.generate.systems:
+        system = recipe.system(name)
+        if system.kind == "answers":
+            counts = manifests.get(f"generate/{name}", {}).get("counts", {})
+            rows.append({"system": name, "licence": system.licence, **counts})
     return rows
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from limakit.records import Response
+
 SMOKE_TEST = "a smoke test, not a preference"
 FEW_GRADES = (
     "Few answers bound a share loosely: 24 safe of 30 is anything from 63 to 90 %, and 30 of 30 may still be 89 %."
@@ -169,6 +171,12 @@ def against_people(row: Mapping[str, Any], candidate: str) -> str:
         f"{percent(row['by_people'])} on the same {row['items']:,} items: {signed(100 * difference['value'])} points "
         f"{ends}, which {meaning} 0."
     )
+
+
+def ended(answer: Response) -> str:
+    """How long an answer is and how it ended, as far as that is known."""
+    long = f"{len(answer.text):,} characters" if answer.tokens is None else f"{answer.tokens:,} tokens"
+    return long + {"eot": ", ended by itself", "length": ", cut at the limit", "unknown": ""}[answer.finish]
 
 
 def money(amount: float) -> str:

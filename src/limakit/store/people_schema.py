@@ -62,7 +62,7 @@ assignments = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person", String(64), ForeignKey("people.id"), nullable=False),
-    Column("kind", String(16), nullable=False),  # compare, absolute, safety
+    Column("kind", String(16), nullable=False),  # compare, absolute, safety, dialogue
     Column("position", Integer, nullable=False),  # in this person's queue of this kind, from 0
     Column("item", String(200), nullable=False),  # id of a pair, or of a single answer
     Column("flipped", Boolean, nullable=False),  # shown in the other order than the pair's own

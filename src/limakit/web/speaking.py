@@ -70,7 +70,8 @@ class Speaker:
     def systems(self) -> list[str]:
         """Names of everybody who can be asked, the recipe's own systems first."""
         recipe = self.study.recipe
-        return list(dict.fromkeys([*recipe.generate.systems, *recipe.systems, *sorted(DEFAULT_SYSTEMS)]))
+        names = dict.fromkeys([*recipe.generate.systems, *recipe.systems, *sorted(DEFAULT_SYSTEMS)])
+        return [name for name in names if recipe.system(name).kind != "answers"]
 
     def say(self, person: str, system: str, messages: Sequence[Turn]) -> Utterance:
         """Begin an answer to a dialogue that ends with the user.

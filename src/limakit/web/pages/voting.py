@@ -31,7 +31,7 @@ class Event(BaseModel):
 class Events(BaseModel):
     """Votes in the order in which they were given."""
 
-    kind: Literal["compare", "absolute", "safety"]
+    kind: Kind
     events: Annotated[list[Event], Field(min_length=1, max_length=200)]
 
 
@@ -43,9 +43,9 @@ def compare(request: Request, here: Here, person: Everybody) -> Response:
 
 @router.get("/grade")
 def grade(
-    request: Request, here: Here, person: Everybody, kind: Literal["absolute", "safety"] = "absolute"
+    request: Request, here: Here, person: Everybody, kind: Literal["absolute", "safety", "dialogue"] = "absolute"
 ) -> Response:
-    """Single answers: excellent, pass or fail; or safe and unsafe for sensitive prompts."""
+    """Single answers: excellent, pass or fail; safe and unsafe for sensitive prompts; or turns of conversations."""
     return page(request, "grade.html", title="Grade", kind=kind, studio=here.cookie)
 
 
