@@ -2,12 +2,17 @@
 
     python benchmarks/readers.py SCRATCH [--megabytes 300] [--workers 2] [--dumps FOLDER]
 
-- Reddit: a generated ndjson of which 2 lines in 100 are of r/WritingPrompts; peer: `orjson.loads` of every line; limit:
-  `grep -c`.
-- bzip2 .7z: the archive of a generated Posts.xml, to a file; limit: 7-Zip unpacking to nothing.
+- Reddit: generated ndjson of which 1 line in 1,000 is of r/WritingPrompts, about as in a month's comments, and 2 in
+  100; peer: `orjson.loads` of every line; limit: `grep -c`.
+- bzip2 .7z: the archive of a generated Posts.xml, twice, as two sites, to files; limit: 7-Zip unpacking both to
+  nothing, one thread each.
 - Posts.xml: best answers with a score of 10 and more and 1,200 to 4,096 characters of text, as Markdown, by limakit; by
-  ElementTree and BeautifulSoup, which is how the converters of data-juicer and EleutherAI read dumps, on a hundredth;
-  and by datatrove's reader, filters and writer on a tenth, whose rows are turned into JSONL before the clock starts.
+  data-juicer's own converter (tools/preprocess/raw_stackexchange_to_jsonl.py of the wheel py-data-juicer), which pairs
+  questions with answers as they stand and leaves choice and HTML to later steps, on a tenth; by ElementTree and
+  BeautifulSoup with the same rules as ours, which is how EleutherAI's reads dumps, on a hundredth; and by datatrove's
+  reader, filters and writer on a tenth, whose rows are turned into JSONL before the clock starts.
+
+Peers that pin other versions than ours live in an environment of their own: name its python with --peers.
 
 Processor seconds stand beside seconds, because the latter say little on a busy machine. What is not installed is said.
 """
@@ -19,6 +24,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -38,6 +44,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=300)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--dumps", type=Path, default=SAMPLE, help="folder of dumps whose rows are used")
+    parser.add_argument("--peers", default=sys.executable, help="python of an environment with the peers")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     given = parser.parse_args()
     places = prepare(given)
@@ -48,16 +55,21 @@ def main() -> None:
     print(f"{'':44}{'MB':>7}{'MB/s':>8}{'CPU-s/GB':>10}{'RSS MB':>8}")
     part = [sys.executable, __file__, *sys.argv[1:], "--part"]
     tool = shutil.which("7zz") or shutil.which("7z") or "7z"
-    xml, reddit = places["xml"].stat().st_size, places["reddit"].stat().st_size
+    test = f"{tool} t -mmt=1 '{places['archive']}'"
+    peers = [given.peers, *part[1:]]
+    xml, reddit, month = (places[name].stat().st_size for name in ("xml", "reddit", "month"))
     lines: list[tuple[str, float, list[str]]] = [
-        ("Reddit ndjson: limakit", reddit, [*part, "reddit"]),
-        ("Reddit ndjson: orjson, every line", reddit, [*part, "orjson"]),
-        ("Reddit ndjson: grep -c (limit)", reddit, [*GREP, str(places["reddit"])]),
-        ("bzip2 .7z: limakit unpacks", xml, [*part, "archive"]),
-        ("bzip2 .7z: 7-Zip to nothing (limit)", xml, [tool, "t", "-mmt=1", str(places["archive"])]),
+        ("Reddit, 1 story in 1,000: limakit", month, [*part, "month"]),
+        ("Reddit, 1 story in 1,000: orjson", month, [*part, "orjson-month"]),
+        ("Reddit, 1 story in 1,000: grep -c (limit)", month, [*GREP, str(places["month"])]),
+        ("Reddit, 2 stories in 100: limakit", reddit, [*part, "reddit"]),
+        ("Reddit, 2 stories in 100: orjson", reddit, [*part, "orjson"]),
+        ("bzip2 .7z, two: limakit unpacks", 2 * xml, [*part, "archive"]),
+        ("bzip2 .7z, two at once: 7-Zip (limit)", 2 * xml, ["sh", "-c", f"{test} & {test}; wait"]),
         ("Posts.xml: limakit", xml, [*part, "limakit"]),
-        ("Posts.xml: ElementTree, BeautifulSoup, 1/100", xml / 100, [*part, "soup"]),
-        ("Posts.xml as JSONL: datatrove, 1/10", xml / 10, [*part, "datatrove"]),
+        ("Posts.xml: data-juicer's converter, 1/10", xml / 10, [*peers, "juicer"]),
+        ("Posts.xml: ElementTree, BeautifulSoup, 1/100", xml / 100, [*peers, "soup"]),
+        ("Posts.xml as JSONL: datatrove, 1/10", xml / 10, [*peers, "datatrove"]),
     ]  # fmt: skip
     for name, size, command in lines:
         run = measured(command, {**os.environ, "OMP_NUM_THREADS": "1"})
@@ -76,6 +88,8 @@ def prepare(given: argparse.Namespace) -> dict[str, Path]:
         "xml": root / "beer" / "Posts.xml",
         "archive": root / "beer.7z",
         "reddit": root / "RC_2023.ndjson",
+        "month": root / "RC_2023-01.ndjson",
+        "tenth": root / "tenth" / "beer.stackexchange.com.xml",
         "json": root / "json" / "rows.jsonl",
     }
     generate(places["xml"], given.dumps, given.megabytes * 10**6, 0.05)
@@ -83,19 +97,14 @@ def prepare(given: argparse.Namespace) -> dict[str, Path]:
     if tool and not places["archive"].exists():
         command = [tool, "a", "-m0=bzip2", "-bd", str(places["archive"]), str(places["xml"])]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-    if not places["reddit"].exists():
-        with open(places["reddit"], "wb") as out:
-            for number in range(10**9):
-                mine = number % 50 == 0
-                row = {
-                    "author": f"a{number % 9973}", "body": f"{number} {STORY if mine else STORY[:400]}",
-                    "created_utc": 1700000000 + number, "id": f"c{number:x}", "link_id": f"t3_{number % 5000:x}",
-                    "parent_id": f"t3_{number % 5000:x}", "score": number * 7919 % 60,
-                    "subreddit": "WritingPrompts" if mine else f"other{number % 300}", "stickied": False,
-                }  # fmt: skip
-                out.write(orjson.dumps(row) + b"\n")
-                if out.tell() > given.megabytes * 10**6:
-                    break
+    for name, every in (("reddit", 50), ("month", 1000)):
+        if not places[name].exists():
+            posts(places[name], given.megabytes * 10**6, every)
+    if not places["tenth"].exists():
+        places["tenth"].parent.mkdir(parents=True, exist_ok=True)
+        with open(places["xml"], "rb") as whole:
+            data = whole.read(places["xml"].stat().st_size // 10)
+        places["tenth"].write_bytes(data[: data.rindex(b"/>") + 3] + b"</posts>\n")
     if not places["json"].exists():
         places["json"].parent.mkdir(parents=True, exist_ok=True)
         with open(places["xml"], "rb") as rows, open(places["json"], "wb") as out:
@@ -108,28 +117,48 @@ def prepare(given: argparse.Namespace) -> dict[str, Path]:
     return places
 
 
-def reddit(places: dict[str, Path], given: argparse.Namespace) -> Any:
+def posts(target: Path, size: int, every: int) -> None:
+    """An ndjson of comments of about `size` bytes; one of `every` so many is of r/WritingPrompts."""
+    with open(target, "wb") as out:
+        for number in range(10**9):
+            mine = number % every == 0
+            row = {
+                "author": f"a{number % 9973}", "body": f"{number} {STORY if mine else STORY[:400]}",
+                "created_utc": 1700000000 + number, "id": f"c{number:x}", "link_id": f"t3_{number % 5000:x}",
+                "parent_id": f"t3_{number % 5000:x}", "score": number * 7919 % 60,
+                "subreddit": "WritingPrompts" if mine else f"other{number % 300}", "stickied": False,
+            }  # fmt: skip
+            out.write(orjson.dumps(row) + b"\n")
+            if out.tell() > size:
+                return
+
+
+def reddit(places: dict[str, Path], given: argparse.Namespace, name: str = "reddit") -> Any:
     """limakit's reader, to the last item."""
-    from limakit.engine import silent
+    from limakit.engine import LocalExecutor, silent
     from limakit.recipe_sources import Reddit
     from limakit.sources.given import Given
     from limakit.sources.reddit.read import read
 
-    file = Given(path=places["reddit"], label="RC")
-    return sum(1 for _ in read([file], Reddit(kind="reddit", path="x"), silent))
+    file = Given(path=places[name], label="RC")
+    return sum(1 for _ in read([file], Reddit(kind="reddit", path="x"), silent, executor=LocalExecutor(given.workers)))
 
 
-def every_line(places: dict[str, Path], given: argparse.Namespace) -> Any:
+def every_line(places: dict[str, Path], given: argparse.Namespace, name: str = "reddit") -> Any:
     """Every line parsed, the community looked at."""
-    with open(places["reddit"], "rb") as lines:
+    with open(places[name], "rb") as lines:
         return sum(orjson.loads(line)["subreddit"] == "WritingPrompts" for line in lines)
 
 
 def archive(places: dict[str, Path], given: argparse.Namespace) -> Any:
-    """limakit's way from the archive to a file."""
-    from limakit.sources.stackexchange.archive import unpack
+    """limakit's way from archives to files: the same one as two sites."""
+    from limakit.engine import LocalExecutor
+    from limakit.sources.stackexchange.archive import unpacked
+    from limakit.sources.stackexchange.find import Dump
 
-    return unpack(places["archive"], "Posts.xml", given.scratch / "unpacked" / "Posts.xml")
+    dump = Dump(site="beer", group="other", label="beer.7z", posts=places["archive"])
+    work = [(dump, given.scratch / "unpacked" / str(number)) for number in range(2)]
+    return {"archives": len(list(LocalExecutor(given.workers).map(unpacked, work)))}
 
 
 def limakit(places: dict[str, Path], given: argparse.Namespace) -> Any:
@@ -146,6 +175,15 @@ def limakit(places: dict[str, Path], given: argparse.Namespace) -> Any:
         executor, editor = LocalExecutor(given.workers), Editor.of(Curate())
         got = read(find_dumps(places["xml"]), editor, executor=executor, folder=out, rejects=log)
     return {"candidates": sum(site.candidates for site in got.sites)}
+
+
+def juicer(places: dict[str, Path], given: argparse.Namespace) -> Any:
+    """data-juicer's converter as its command line calls it."""
+    from tools.preprocess.raw_stackexchange_to_jsonl import main  # pyright: ignore[reportMissingImports]
+
+    out = given.scratch / "juicer"
+    main(str(places["tenth"].parent), str(out), num_proc=given.workers)
+    return {"pairs": sum(len(path.read_bytes().splitlines()) for path in out.glob("*.jsonl"))}
 
 
 def soup(places: dict[str, Path], given: argparse.Namespace) -> Any:
@@ -189,7 +227,10 @@ def datatrove(places: dict[str, Path], given: argparse.Namespace) -> Any:
 
 PARTS = {
     "reddit": reddit,
+    "month": partial(reddit, name="month"),
     "orjson": every_line,
+    "orjson-month": partial(every_line, name="month"),
+    "juicer": juicer,
     "archive": archive,
     "limakit": limakit,
     "soup": soup,

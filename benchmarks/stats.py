@@ -101,7 +101,7 @@ def main() -> None:
     ]
     start = time.perf_counter()
     summarise(verdicts, candidate=names[0])
-    what = f"of {len(verdicts):,} verdicts: 9 baselines, 36 differences, ranking of 10 refitted 1,000 times"
+    what = f"of {len(verdicts):,} verdicts: 9 baselines, 36 differences, ranking of 10"
     lines.append(("whole summary, limakit", time.perf_counter() - start, what))
     print(f"{MODELS} models x {PROMPTS} prompts, one process (loops scaled up from {LOOPED} resamples, {FITTED} fits)")
     for name, seconds, note in lines:

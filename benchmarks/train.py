@@ -7,7 +7,15 @@ batches of 32 and one epoch each, no dropout, in turn in processes of their own.
 does not count), the same a second of processor time (which other work on the machine disturbs less), peak memory, the
 largest difference of a step's loss from limakit's, and the share of the matrix product peak measured in the same
 process. Claims: docs/benchmarks.md. TRL runs at its defaults and at batch 1 without checkpointing of activations;
-`compiled` is limakit with train.compile, its compiling before the clock starts and told in the last column.
+`compiled` is limakit with train.compile, its compiling before the clock starts and told in the last column; `dropout`
+is with the paper's residual dropout, where losses cannot be compared. The line below is the limit: the matrix product
+that shares are of, and what 1,000 examples of 750 tokens over 15 epochs would take at the first way's rate.
+
+On a GPU, what it takes at 7B and 65B (`--device cuda`; memory is then what torch's allocator held at its peak):
+
+    python benchmarks/train.py --device cuda --model 7b --examples 128 --tokens 16384 --recompute
+    python benchmarks/train.py --device cuda --model 7b --optimizer adamw-8bit --early --recompute --ways limakit
+    python benchmarks/train.py --device cuda --model 65b --method qlora --recompute --examples 64 --ways limakit
 """
 
 import argparse
@@ -26,8 +34,13 @@ SHAPES: dict[str, dict[str, Any]] = {
     "3m": {"hidden_size": 192, "intermediate_size": 480, "num_hidden_layers": 5, "num_attention_heads": 3},
     "27m": {"hidden_size": 384, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 6},
     "110m": {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 12},
+    "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},
+    "65b": {"hidden_size": 8192, "intermediate_size": 22016, "num_hidden_layers": 80, "num_attention_heads": 64},
 }
-VOCAB = {"3m": 4096, "27m": 16384, "110m": 32000}
+VOCAB = {"3m": 4096, "27m": 16384, "110m": 32000, "7b": 32000, "65b": 32000}
+TIED = ("3m", "27m", "110m")
+PAPER_TOKENS = 15 * 750_000
+EOT = 2
 BATCH, RATE, SEED = 32, 1e-5, 0
 
 
@@ -37,9 +50,12 @@ def main() -> None:
     if options.way:
         print(json.dumps(WAYS[options.way](options)))
         return
-    ways = [way for way in WAYS if not way.startswith("trl") or importlib.util.find_spec("trl")]
+    wanted = (
+        options.ways.split(",") if options.ways else [way for way in WAYS if options.method == "full" or way == OURS]
+    )
+    ways = [way for way in wanted if not way.startswith("trl") or importlib.util.find_spec("trl")]
     results: dict[str, dict[str, Any]] = {}
-    print(f"{options.model}, {options.examples} examples, {options.threads} threads, {options.precision}")
+    print(f"{' '.join(sys.argv[1:])}: {options.examples} examples, {options.threads} threads, {options.precision}")
     print(
         f"{'way':16} {'tokens/s':>9} {'against':>8} {'tokens/CPU-s':>13} {'against':>8} {'memory':>9} "
         f"{'loss off by':>12} {'of peak':>8} {'before':>7}"
@@ -49,9 +65,11 @@ def main() -> None:
         done = subprocess.run(
             [sys.executable, *sys.argv, "--way", way], capture_output=True, text=True, env=environment, check=True
         )
-        found = results[way] = json.loads(done.stdout.splitlines()[-1])
-        ours = results["limakit"]
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        results[way] = found
+        ours: dict[str, Any] = results.get(OURS) or found
         off = max(abs(a - b) for a, b in zip(found["losses"], ours["losses"], strict=True))
+        off = float("nan") if "dropout" in way else off
         ratio = ours["rate"] / found["rate"]
         print(
             f"{way:16} {found['rate']:9,.0f} {ratio:7.2f}x {found['cpu_rate']:13,.0f} "
@@ -59,6 +77,11 @@ def main() -> None:
             f"{found['share']:8.1%} {found['before']:5.0f} s",
             flush=True,
         )
+    first = results[ways[0]]
+    print(
+        f"limit: {first['peak'] / 1e9:,.0f} GFLOP/s of a large matrix product; 1,000 examples of 750 tokens, 15 "
+        f"epochs, at the rate of {ways[0]}: {PAPER_TOKENS / first['rate'] / 3600:,.1f} h"
+    )
 
 
 def parse() -> argparse.Namespace:
@@ -69,6 +92,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="bf16")
     parser.add_argument("--tokens", type=int, default=4096, help="of a micro-batch of limakit's")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--method", choices=["full", "lora", "qlora"], default="full", help="for limakit")
+    parser.add_argument("--optimizer", choices=["adamw", "adamw-8bit"], default="adamw", help="for limakit")
+    parser.add_argument("--early", action="store_true", help="limakit updates in the backward pass, a batch at once")
+    parser.add_argument("--recompute", action="store_true", help="limakit recomputes activations")
+    parser.add_argument("--ways", help=f"which to run, with commas: {', '.join(WAYS)}")
     parser.add_argument("--way", choices=list(WAYS), help="run only this one and print JSON")
     return parser.parse_args()
 
@@ -84,10 +113,15 @@ def material(options: argparse.Namespace) -> tuple[Any, list[Any]]:
     torch.manual_seed(SEED)
     vocab = VOCAB[options.model]
     config = LlamaConfig(
-        **SHAPES[options.model], vocab_size=vocab, max_position_embeddings=2048, tie_word_embeddings=True
+        **SHAPES[options.model],
+        vocab_size=vocab,
+        max_position_embeddings=2048,
+        tie_word_embeddings=options.model in TIED,
     )
-    model: Any = LlamaForCausalLM(config)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    with torch.device("meta" if options.method == "qlora" else options.device):
+        model: Any = LlamaForCausalLM(config)
+    if options.method == "qlora":
+        quantize(model, torch.device(options.device))
     chance, documents = random.Random(SEED), []
     for index in range(options.examples):
         length = min(2048, max(32, round(chance.lognormvariate(6.0, 0.7))))
@@ -96,29 +130,75 @@ def material(options: argparse.Namespace) -> tuple[Any, list[Any]]:
     return model, documents
 
 
-def limakit(options: argparse.Namespace, compiled: bool = False) -> dict[str, Any]:
+def quantize(model: Any, device: Any) -> None:
+    """Random weights for a model on the meta device, a layer at a time: matrices in 4 bits, the rest in fp32. The whole
+    in fp32 would fit nowhere at 65B."""
+    import bitsandbytes as bnb  # type: ignore[import-not-found]
+    import torch
+    from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
+    for layer in model.model.layers:
+        for block in (layer.self_attn, layer.mlp):
+            for name, old in list(block.named_children()):
+                if isinstance(old, torch.nn.Linear):
+                    weight = (torch.randn(old.weight.shape, device=device) * 0.02).to(torch.bfloat16)
+                    new = bnb.nn.Linear4bit(
+                        old.in_features, old.out_features, False, torch.bfloat16, quant_type="nf4", device="meta"
+                    )
+                    packed = bnb.nn.Params4bit(weight.cpu(), requires_grad=False, quant_type="nf4", module=new)
+                    new.weight = packed.to(device)
+                    setattr(block, name, new)
+    for module in model.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if parameter.is_meta:
+                made = torch.randn if parameter.ndim > 1 else torch.ones
+                value = made(parameter.shape, device=device) * (0.02 if parameter.ndim > 1 else 1.0)
+                setattr(module, name, torch.nn.Parameter(value))
+    model.model.rotary_emb = LlamaRotaryEmbedding(model.config).to(device)
+    model.tie_weights()
+    model.is_loaded_in_4bit = True
+
+
+def limakit(options: argparse.Namespace, compiled: bool = False, top: float = 0.0) -> dict[str, Any]:
     """Our loop's parts, without the checkpoints."""
+    import torch
+
     from limakit.recipe import Train
-    from limakit.train import attention, loss, speed
+    from limakit.train import adapters, attention, dropout, loss, speed
     from limakit.train.batches import microbatches
-    from limakit.train.loop import make_optimizer
+    from limakit.train.optimizer import make_optimizer
     from limakit.train.step import precision
 
     model, documents = material(options)
     model.set_attn_implementation(attention.NAME)
-    settings = Train(precision=options.precision, learning_rate=RATE, weight_decay=0.1, compile=compiled)
+    settings = Train(
+        precision=options.precision,
+        learning_rate=RATE,
+        weight_decay=0.1,
+        compile=compiled,
+        method=options.method,
+        optimizer=options.optimizer,
+        update_in_backward=options.early,
+        gradient_checkpointing=options.recompute,
+    )
+    if top:
+        dropout.install(model, top)
+    if options.method != "full":
+        adapters.add(model, settings, EOT, SEED)
+    speed.keep_memory()
     speed.install(model, settings)
-    device = next(model.parameters()).device
+    device = torch.device(options.device)
     optimizer = make_optimizer(model, settings)
+    limit = 10**9 if options.early else options.tokens
 
     def step(batch: list[Any]) -> float:
-        total, targets = 0.0, sum(document.targets for document in batch)
-        for piece in microbatches(batch, options.tokens):
+        total, targets = torch.zeros((), device=device), sum(document.targets for document in batch)
+        for piece in microbatches(batch, limit):
             with precision(settings, device):
-                total += loss.backward(model, piece.to(device), targets).item()
+                total += loss.backward(model, piece.to(device), targets)
         optimizer.step()
         optimizer.zero_grad()
-        return total
+        return total.item()
 
     start = time.perf_counter()
     if compiled:
@@ -190,7 +270,7 @@ def trl(options: argparse.Namespace, best: bool = False) -> dict[str, Any]:
             max_grad_norm=1e9,
             max_length=2048,
             bf16=options.precision == "bf16",
-            use_cpu=not torch.cuda.is_available(),
+            use_cpu=options.device == "cpu",
             logging_steps=1,
             logging_first_step=True,
             save_strategy="no",
@@ -223,21 +303,26 @@ def measure(options: argparse.Namespace, model: Any, documents: list[Any], step:
 def result(
     options: argparse.Namespace, model: Any, documents: list[Any], losses: list[float], s: float, cpu: float
 ) -> dict[str, Any]:
-    """The figures. Useful work is 6 operations a token and weight of the layers, and of the head on response tokens."""
+    """The figures. Useful work is 6 operations (4 with adapters) a token and weight of the layers' matrices, and of the
+    head on response tokens; what is recomputed is not useful."""
     import torch
 
-    memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+    memory = torch.cuda.max_memory_allocated() if options.device == "cuda" else None
     memory = memory or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     tokens, targets = sum(len(d.ids) for d in documents), sum(d.targets for d in documents)
     head = model.get_output_embeddings().weight.numel()
-    layers = sum(p.numel() for p in model.parameters()) - head
-    work = 6 * (layers * tokens + head * targets)
+    shape = SHAPES[options.model]
+    matrices = 4 * shape["hidden_size"] ** 2 + 3 * shape["hidden_size"] * shape["intermediate_size"]
+    passes = 6 if options.method == "full" else 4  # a frozen weight has no gradient
+    work = passes * (shape["num_hidden_layers"] * matrices * tokens + head * targets)
+    limit = peak(options)
     return {
         "rate": tokens / s,
         "cpu_rate": tokens / cpu,
         "memory": memory,
         "losses": losses,
-        "share": work / s / peak(options),
+        "share": work / s / limit,
+        "peak": limit,
         "before": 0.0,
     }
 
@@ -247,7 +332,7 @@ def peak(options: argparse.Namespace) -> float:
     import torch
 
     dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
-    device, size = ("cuda", 8192) if torch.cuda.is_available() else ("cpu", 2048)
+    device, size = options.device, 8192 if options.device == "cuda" else 2048
     a = torch.randn(size, size, dtype=dtype, device=device)
     best = float("inf")
     for _ in range(10):
@@ -257,9 +342,12 @@ def peak(options: argparse.Namespace) -> float:
     return 2 * size**3 / best
 
 
+OURS = "limakit"
 WAYS: dict[str, Any] = {
-    "limakit": limakit,
+    OURS: limakit,
     "compiled": lambda options: limakit(options, compiled=True),
+    "dropout": lambda options: limakit(options, top=0.3),
+    "compiled dropout": lambda options: limakit(options, compiled=True, top=0.3),
     "padded loop": padded,
     "trl default": trl,
     "trl best": lambda options: trl(options, best=True),

@@ -102,6 +102,18 @@ def test_two_files_of_answers_from_the_first_command_to_the_report(tmp_path: Pat
     (row,) = judge["against"]
     assert (judge["judge"], row["win"], row["tie"], row["lose"]) == ("person:a1", 11, 1, 0)
     assert told["training"] is None
+
+    ablated = study / "ablate" / "report"
+    (ablated / "figures").mkdir(parents=True)
+    (ablated / "figures" / "curve-1-size.svg").write_text('<svg viewBox="0 0 1 1"><title>Score by size</title></svg>')
+    for name, content in (("report.json", {"said": ["The curve is flat."]}), ("manifest.json", {})):
+        (ablated / name).write_text(json.dumps(content))
+    assert limakit("report", study).returncode == 0
+    page = (study / "report" / "index.html").read_text()
+    assert "<p>The curve is flat.</p>" in page
+    assert "<figcaption>Score by size</figcaption>" in page
+    assert 'href="../ablate/report/index.html"' in page
+
     for words, says in (
         (("train", study), "nothing to train"),
         (("chat", study), "nobody can be asked as 'ours'"),

@@ -1,4 +1,6 @@
-"""Where work runs never shows in what comes out: a local pool, Dask, Ray, and any of them with a worker killed."""
+"""Where work runs never shows in what comes out: a local pool, Dask, and either with a worker killed.
+
+Ray is in test_engine_ray.py."""
 
 import os
 import signal
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from limakit.curate.editor import Editor
-from limakit.engine import Executor, Kind, LocalExecutor, connect
+from limakit.engine import Executor, Kind, LocalExecutor, connect, modules_of
 from limakit.errors import LimakitError
 from limakit.recipe import Curate
 from limakit.sources.stackexchange.find import find_dumps
@@ -48,6 +50,12 @@ def square(number: int) -> int:
     return number * number
 
 
+def test_the_modules_of_a_piece_of_work_are_those_of_all_that_it_is_made_of() -> None:
+    assert modules_of(square) == [__name__]
+    work = partial(die_once, square, marker="x", editor=Editor.of(Curate()))
+    assert modules_of(work) == ["limakit.curate.editor", __name__]
+
+
 def missing(path: str) -> bytes:
     return Path(path).read_bytes()
 
@@ -70,7 +78,7 @@ def expected(posts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return outputs(LocalExecutor(1), posts, tmp_path_factory.mktemp("plain"))
 
 
-@pytest.fixture(scope="module", params=["local", "dask", "ray"])
+@pytest.fixture(scope="module", params=["local", "dask"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[Executor]:
     """An executor of each kind with two worker processes."""
     kind: Kind = request.param
@@ -78,7 +86,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Executor]:
         patch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}")
         if kind == "local":
             yield LocalExecutor(2)
-        elif kind == "dask":
+        else:
             distributed = pytest.importorskip("distributed", reason="needs limakit[dask]")
             with (
                 distributed.LocalCluster(
@@ -86,10 +94,6 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Executor]:
                 ) as scheduler,
                 connect("dask", scheduler.scheduler_address) as executor,
             ):
-                yield executor
-        else:
-            pytest.importorskip("ray", reason="needs limakit[ray]")
-            with connect("ray") as executor:
                 yield executor
 
 

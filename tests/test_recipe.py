@@ -6,6 +6,8 @@ import pytest
 
 from limakit.errors import RecipeError
 from limakit.recipe import Recipe, load_recipe
+from limakit.recipe_judges import JUDGES
+from limakit.recipe_sources import KINDS
 
 RECIPES = sorted(Path(str(resources.files("limakit"))).joinpath("starter/recipes").glob("*.toml"))
 
@@ -119,7 +121,7 @@ def test_every_field_is_documented() -> None:
             else:
                 yield f"{model.__name__}.{name}", field.description
 
-    found = dict(fields(Recipe))
+    found = dict(one for model in (Recipe, *KINDS.values(), *JUDGES.values()) for one in fields(model))
     assert len(found) > 35
     assert [name for name, text in found.items() if name != "Recipe.seed" and not text] == []
 

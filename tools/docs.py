@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from limakit.cli.app import app
 from limakit.recipe import Recipe
+from limakit.recipe_judges import JUDGES
 from limakit.recipe_sources import KINDS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -29,6 +30,10 @@ def recipe_page() -> str:
         if name == "sources":
             for kind, inner in KINDS.items():
                 lines += _section(f'[[sources]] kind = "{kind}"', inner, head)
+            continue
+        if name == "judges":
+            for inner in JUDGES.values():
+                lines += _section((inner.__doc__ or "``").split("`")[1], inner, head)
             continue
         parts = get_args(field.annotation)
         section: Any = parts[-1] if parts else field.annotation

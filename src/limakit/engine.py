@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -76,10 +77,12 @@ class LocalExecutor:
         if self.workers == 1 or len(items) <= 1:
             yield from map(fn, items)
             return
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["__main__", *modules_of(fn)])  # imported once, shared by all workers
         done = deaths = 0
         while done < len(items):
             workers = min(self.workers, len(items) - done)
-            pool = ProcessPoolExecutor(workers, mp_context=get_context("forkserver"))
+            pool = ProcessPoolExecutor(workers, mp_context=context)
             try:
                 for result in _in_order(pool.submit, fn, items[done:], AHEAD * workers):
                     yield result
@@ -137,9 +140,15 @@ class RayExecutor:
         except self._ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, FileNotFoundError):
                 raise _unshared(error.cause) from None
-            raise
+            raise error.cause from None  # as it was raised, without the traceback that Ray makes part of its text
         except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.OutOfMemoryError):
             raise LimakitError(*_GIVEN_UP, fix=_MEMORY) from None
+
+
+def modules_of(fn: Callable[..., Any]) -> list[str]:
+    """The modules that a worker needs for a function, or for a `partial` and what it is bound to."""
+    parts = (fn.func, *fn.args, *fn.keywords.values()) if isinstance(fn, partial) else (fn,)
+    return sorted({part.__module__ for part in parts if hasattr(part, "__module__")})
 
 
 def _call(fn: Callable[[T], R], item: T) -> R:

@@ -54,4 +54,8 @@ class MissingExtra(LimakitError):
     """An optional extra is needed and not installed."""
 
     def __init__(self, what: str, extra: str):
+        self.extra = extra
         super().__init__(what, fix=f"Install it: pip install 'limakit[{extra}]'")
+
+    def __reduce__(self) -> tuple[type["MissingExtra"], tuple[str, str]]:
+        return MissingExtra, (self.what, self.extra)  # so that it comes out of a worker as what it was

@@ -14,7 +14,7 @@ from limakit.errors import RecipeError
 from limakit.recipe_annotate import Annotate
 from limakit.recipe_curate import Curate
 from limakit.recipe_experiments import Ablate, Dialogue
-from limakit.recipe_judges import ModelJudge, SystemEndpoint
+from limakit.recipe_judges import JUDGES, ModelJudge, SystemEndpoint
 from limakit.recipe_sources import KINDS, Count, Section, Source
 from limakit.recipe_train import InstructionTrain, Train
 
@@ -173,6 +173,7 @@ class Recipe(Section):
     compare: Compare = Compare()
     judge: Judge = Judge()
     judges: list[ModelJudge] = []
+    """Language models that judge, on servers or on this machine."""
     annotate: Annotate = Annotate()
     report: Report = Report()
     ablate: Ablate = Ablate()
@@ -216,6 +217,10 @@ class Recipe(Section):
         return self.model_dump(mode="json")
 
 
+KINDED: dict[tuple[str], dict[str, Any]] = {("sources",): KINDS, ("judges",): JUDGES}
+"""Sections of which there are several kinds, by their place."""
+
+
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises RecipeError with file, key and remedy in one line."""
     try:
@@ -239,7 +244,7 @@ def check_recipe(data: dict[str, Any], where: object) -> Recipe:
 def _explain(error: Any) -> str:
     """One line for pydantic's first error: the key as written in the file, and the nearest known name."""
     places = error["loc"]
-    written = places if places[:1] != ("sources",) else (*places[:2], *places[3:])  # pydantic adds the kind
+    written = (*places[:2], *places[3:]) if places[:1] in KINDED else places  # pydantic adds the kind
     key = ".".join(f"[{p}]" if isinstance(p, int) else str(p) for p in written).replace(".[", "[")
     if error["type"] == "extra_forbidden":
         known = _known_keys(places[:-1])
@@ -252,8 +257,8 @@ def _explain(error: Any) -> str:
 
 def _known_keys(places: tuple[Any, ...]) -> list[str]:
     """Names allowed in the section at `places`."""
-    if places[:1] == ("sources",):
-        return list(KINDS[places[2]].model_fields)
+    if places[:1] in KINDED:
+        return list(KINDED[places[:1]][places[2]].model_fields)
     section: Any = Recipe
     for place in places:
         if isinstance(place, int):

@@ -1,10 +1,10 @@
-"""The recipe's `[[judges]]`: servers that answer over HTTP, what they may cost, and what they judge."""
+"""The recipe's `[[judges]]`: language models that judge, on servers at a price or on this machine."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from limakit.recipe_sources import Section
 
@@ -66,8 +66,8 @@ class SystemEndpoint(Endpoint):
         return self.model_copy(update={k: v for k, v in given.items() if k not in self.model_fields_set})
 
 
-class ModelJudge(Endpoint):
-    """`[[judges]]`: language models that judge, beside the reference metric. See docs/judges.md."""
+class Judging(Section):
+    """What every judge has, wherever it runs."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     """Yours to choose; its verdicts are in `judge/<name>`, by `model:<name>`."""
@@ -76,3 +76,38 @@ class ModelJudge(Endpoint):
     fail; `safety`: safe or unsafe and the kind of intent, for sensitive prompts."""
     prompt: str | None = None
     """File that replaces the judge's instructions, relative to the recipe; by default limakit's own."""
+
+
+class ServedJudge(Endpoint, Judging):
+    """`[[judges]]`: language models that judge, beside the reference metric, over HTTP. See docs/judges.md."""
+
+
+class LocalJudge(Judging):
+    """`[[judges]] api = "local"`: a model on this machine that judges; it costs nothing. See docs/judges.md."""
+
+    api: Literal["local"]
+    """Says that no server is asked."""
+    model: str
+    """Folder of an instruction-tuned model in Hugging Face format, relative to the recipe, or a name on the hub. It is
+    asked through its own chat template."""
+    revision: str | None = None
+    """Commit on the hub; required with a name."""
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    """Of the answers; 0 is greedy."""
+    max_tokens: Annotated[int, Field(ge=1)] = 1024
+    """Longest answer. One that is cut here has no usable end and counts as missing."""
+    slots: Annotated[int, Field(ge=1)] = 8
+    """Answers decoded side by side."""
+
+
+def _where(given: Any) -> str:
+    """Whether a judge, as given or made, is `local` or `served`."""
+    api = given.get("api") if isinstance(given, dict) else getattr(given, "api", None)
+    return "local" if api == "local" else "served"
+
+
+JUDGES: dict[str, type[Judging]] = {"served": ServedJudge, "local": LocalJudge}
+ModelJudge = Annotated[
+    Annotated[ServedJudge, Tag("served")] | Annotated[LocalJudge, Tag("local")], Discriminator(_where)
+]
+"""Any of the recipe's `[[judges]]`."""

@@ -40,6 +40,13 @@ class Train(Section):
     """AdamW decoupled weight decay."""
     max_grad_norm: Annotated[float, Field(ge=0)] = 0.0
     """Gradient norm to clip at; 0 for none. The paper names no clipping."""
+    optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
+    """`adamw-8bit` keeps both moments of matrices in 8 bits, 2 bytes a weight instead of 8 (Dettmers et al. 2022). Not
+    the paper's; weights stay fp32."""
+    update_in_backward: bool = False
+    """Update each weight in the backward pass as soon as its gradient is there, so that gradients take no memory. The
+    result is the same. Only where a batch is one micro-batch (`tokens_per_microbatch`), in one process, with
+    `method = "full"` and without clipping."""
     max_tokens: Annotated[int, Field(ge=8)] = 2048
     """Longest sequence; longer ones are trimmed and counted."""
     residual_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
@@ -62,6 +69,10 @@ class Train(Section):
     def _check(self) -> "Train":
         if self.final_learning_rate > self.learning_rate:
             raise ValueError("final_learning_rate must not exceed learning_rate")
+        if self.update_in_backward and self.max_grad_norm:
+            raise ValueError("update_in_backward and max_grad_norm exclude each other: the norm is known too late")
+        if self.update_in_backward and self.method != "full":
+            raise ValueError("update_in_backward is for method = 'full': the gradients of adapters are small")
         return self
 
 

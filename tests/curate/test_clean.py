@@ -198,3 +198,31 @@ def test_what_only_pointed_at_a_link_or_an_image_leaves_nothing_behind() -> None
     assert markdown('<p>It is so.</p><p>see <img src="a.png"></p>') == "It is so."
     assert markdown(f"<p>It is so. A longer sentence about a list with many things worth knowing "
                     f"in it, all of which are available {here}.</p>").endswith("available here.")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        '<p><a href="u">A full guide can be found here.</a></p>',
+        '<p><a href="u">Full article here</a></p>',
+        '<p>For more you can always visit the <a href="u">brewers\' website here</a>.</p>',
+        '<p>see</p><ul><li><a href="u">here</a></li></ul>',
+    ],
+)
+def test_a_last_sentence_that_only_points_at_a_link_goes(end: str) -> None:
+    assert markdown(f"<p>It is so.</p>\n{end}") == "It is so."
+
+
+def test_a_link_that_says_something_and_ends_in_here_stays() -> None:
+    said = "The yeast of the monks is older than every other brewery's, as you can read in the archive here"
+    assert markdown(f'<p><a href="u">{said}</a></p>') == said
+
+
+def test_a_colon_before_links_that_are_gone() -> None:
+    gone = '<ul><li><a href="u">here</a></li></ul>'
+    assert markdown(f"<p>Can it be? If so, look at:</p>{gone}") == "Can it be?"
+    said = (
+        "Fifteen years ago a group used the rule-based architecture to play several games effectively (the first two)"
+    )
+    assert markdown(f"<p>{said}:</p>{gone}") == f"{said}."
+    assert markdown("<p>Can it be? If so:</p><pre><code>x</code></pre>").startswith("Can it be? If so:")

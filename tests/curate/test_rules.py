@@ -68,6 +68,7 @@ def test_what_only_looks_like_the_first_person_passes(prose: str) -> None:
         "what the OP wants",
         "@peter: yes",
         "In this question on physics",
+        "On math.SE there was more.",
     ],
 )
 def test_references_are_seen(prose: str) -> None:
@@ -86,6 +87,7 @@ def test_references_are_seen(prose: str) -> None:
         "The server is at fault, exchange it.",
         "It's answer enough",
         "The above question is hard",
+        "Buy it at ikea.se if you must.",
     ],
 )
 def test_what_only_looks_like_a_reference_passes(prose: str) -> None:

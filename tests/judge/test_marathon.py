@@ -17,7 +17,7 @@ from limakit.judge.questions import Question, load_form
 from limakit.models import wire
 from limakit.models.buyer import buy
 from limakit.models.retry import Retry
-from limakit.recipe import ModelJudge
+from limakit.recipe_judges import ServedJudge
 from limakit.records import Pair, Response, Turn
 from limakit.store.ledger import UNIT, Ledger
 from tests.models.provider import FAULTS, Provider, digest, serve
@@ -67,7 +67,7 @@ def questions() -> list[Question]:
 def buy_all(folder: Path, settings: str) -> None:
     with Ledger(folder / "ledger.db") as ledger:
         calls = [question.call for question in questions()]
-        buy(calls, ModelJudge.model_validate_json(settings), ledger, "fake", silent, FAST)
+        buy(calls, ServedJudge.model_validate_json(settings), ledger, "fake", silent, FAST)
 
 
 def script(text: str, before: int) -> str:

@@ -11,7 +11,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from limakit.recipe import ModelJudge
+from limakit.recipe_judges import ServedJudge
 
 Script = Callable[[str, int], str]
 """(text of the request, number of times it came before) to the name of a fault, `refusal`, `length` or the answer."""
@@ -38,10 +38,10 @@ class Provider:
         self.output = 100
         """Tokens it says it answered."""
 
-    def judge(self, **settings: Any) -> ModelJudge:
+    def judge(self, **settings: Any) -> ServedJudge:
         """A judge at this server; prices are 1 and 2 a token."""
         base = {"name": "fake", "base_url": self.url, "model": "m", "input_price": 1e3, "output_price": 2e3}
-        return ModelJudge.model_validate({**base, "budget": 1e6, "timeout": 5.0, **settings})
+        return ServedJudge.model_validate({**base, "budget": 1e6, "timeout": 5.0, **settings})
 
 
 def digest(text: str) -> str:

@@ -15,7 +15,7 @@ from limakit.judge import pairwise
 from limakit.judge.questions import load_form
 from limakit.models.buyer import buy
 from limakit.models.wire import Failure, Reply
-from limakit.recipe import ModelJudge
+from limakit.recipe_judges import ServedJudge
 from limakit.records import Pair, Response, Turn
 from limakit.store.ledger import Ledger
 
@@ -49,7 +49,7 @@ def test_transformers_serve(tiny_model: Path, tmp_path: Path) -> None:
     question = (Turn(role="user", content="Which?"),)
     pairs = [Pair(id="x", prompt_id="p", messages=question, a=answers[0], b=answers[1])]
     asked = pairwise.questions(pairs, load_form("pairwise"), seed=0)
-    settings = ModelJudge(
+    settings = ServedJudge(
         name="tiny",
         base_url=f"http://127.0.0.1:{port}/v1",
         model=str(folder),

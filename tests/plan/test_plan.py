@@ -1,14 +1,18 @@
 """`limakit plan`: from a recipe to what fits, how long and how much."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from limakit.cli.app import app
 from limakit.cli.say_plan import text
 from limakit.errors import ModelError
-from limakit.plan.run import plan, plan_model, step_flops
+from limakit.plan.run import plan, plan_model
 from limakit.store.study import Study
+from limakit.train.memory import step_flops
 from tests.studies import write_study
 
 
@@ -53,6 +57,29 @@ def test_a_model_folder_needs_no_study(tiny_model: Path) -> None:
     assert "the paper's 1,000 examples" in found.tokens_from
     option = found.options[0]
     assert option.flops == step_flops(found.shape, option.strategy, 750) * 750_000 * 15
+
+
+def test_a_hub_model_is_planned_by_its_config_alone(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the hub's own cache layout, as the hub client finds it offline."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    call = CliRunner().invoke
+    told = call(app, ["plan", "someone/some-model"]).exception
+    assert str(told) == (
+        "someone/some-model: the hub cannot be reached and revision main is not in the local cache. Go online once, or "
+        "give the folder of a study or model."
+    )
+    cached = tmp_path / "models--someone--some-model"
+    (cached / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    (cached / "refs").mkdir()
+    (cached / "refs/main").write_text("0" * 40)
+    shutil.copy(tiny_model / "config.json", cached / "snapshots" / ("0" * 40))
+    done = call(app, ["plan", "someone/some-model", "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["best"], json.loads(done.stdout)["tokens"]) == (0, "full", 750_000)
+    assert "limakit new nosuchstudy" in str(call(app, ["plan", "nosuchstudy"]).exception)
 
 
 def test_six_operations_a_parameter_and_token(tmp_path: Path, tiny_model: Path) -> None:

@@ -13,7 +13,8 @@ from limakit.compare.pairs import make_pairs
 from limakit.judge.reference import judge
 from limakit.recipe import Recipe
 from limakit.records import Example, Prompt, Provenance, Response, Turn, Verdict
-from limakit.report.inputs import Inputs
+from limakit.report.figures import share_bars
+from limakit.report.inputs import Experiment, Inputs
 from limakit.report.page import OPEN_PAIRS, Report, build
 
 from .hostile import HOSTILE, Reader
@@ -146,6 +147,30 @@ def test_it_loads_nothing_and_runs_its_own_script_alone(report: Report) -> None:
         assert "@import" not in html.replace("@import url(https://evil", "")
         assert html.count("Content-Security-Policy") == 1
         assert "img-src data:; base-uri 'none'; form-action 'none'" in html
+
+
+def test_experiments_have_their_place_with_figures_and_a_link() -> None:
+    rate = {"value": 0.5, "low": 0.3, "high": 0.7}
+    bars = [("512 examples", {"excellent": 5, "pass": 5}, rate)]
+    svg = share_bars(bars, 0.95, name="curve-1-quantity", title="Quantity")
+    done = Experiment(
+        name="ablate",
+        page="../ablate/report/index.html",
+        said=[f"2 of 3 hold. {EVIL}"],
+        figures={"curve-1-quantity": svg},
+    )
+    page = build(replace(study(3), experiments=[done]))
+    assert (
+        page.html.index('id="outcome"') < page.html.index('<section id="experiments"') < page.html.index('id="limits"')
+    )
+    assert svg in page.html
+    assert "<figcaption>Quantity</figcaption>" in page.html
+    assert "2 of 3 hold. &lt;script&gt;" in page.html
+    assert 'href="../ablate/report/index.html"' in page.html
+    assert page.numbers["experiments"][0]["page"] == "../ablate/report/index.html"
+    ids = re.findall(r'\sid="([^"]+)"', page.html)
+    assert len(ids) == len(set(ids))
+    assert 'id="experiments"' not in build(study(3)).html
 
 
 def test_hostile_texts_change_nothing_but_text() -> None:

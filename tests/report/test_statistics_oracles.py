@@ -14,7 +14,7 @@ from statsmodels.stats import contingency_tables, inter_rater, multitest, propor
 from limakit.errors import LimakitError
 from limakit.report.agreement import agreement
 from limakit.report.power import detectable, prompts_needed
-from limakit.report.ranking import davidson
+from limakit.report.ranking import davidson, worths
 from limakit.report.rates import clustered_error, wilson
 from limakit.report.reliability import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from limakit.report.resample import draws, percentile_interval, resampled_rates
@@ -83,6 +83,32 @@ def test_davidson_without_a_maximum_says_so_and_a_prior_mends_it() -> None:
     with pytest.raises(LimakitError, match=r"prior above 0"):
         davidson(np.array([[0, 1]]), never, systems=2)
     assert np.isfinite(davidson(np.array([[0, 1]]), never, systems=2, prior=0.01)).all()
+
+
+def test_intervals_of_worths_are_those_of_many_resamples() -> None:
+    """Three verdicts of each match-up on a prompt, which lean alike: more than the likelihood alone would allow."""
+    random, pairs = np.random.default_rng(4), np.array([[0, 1], [0, 2], [1, 2]])
+    leaning = random.dirichlet((2, 1, 1), (400, 3))
+    counts = random.multinomial(3, leaning).astype(float)
+    found, low, high, nu = worths(pairs, counts, systems=3, prior=0.01, confidence=0.95)
+    flat = counts.reshape(400, -1)
+    resampled = np.concatenate([block @ flat for block in draws(400, 2000, 0)]).reshape(-1, 3, 3)
+    fitted = davidson(pairs, np.concatenate([counts.sum(0)[None], resampled]), systems=3, prior=0.01)
+    np.testing.assert_allclose([*found, np.log(nu)], fitted[0], atol=1e-9)
+    np.testing.assert_allclose((high - low) / 2 / stats.t.isf(0.025, 399), fitted[1:, :3].std(0), rtol=0.06)
+    alone = worths(pairs, counts.sum(0)[None], systems=3, prior=0.01, confidence=0.95)
+    assert np.isinf(alone[1]).all()
+
+
+def test_a_worth_that_is_left_open_has_a_wide_interval() -> None:
+    """The third never wins: no resample can tell how far below it is."""
+    counts = np.zeros((40, 3, 3))
+    counts[:, 0, 0] = np.arange(40) % 3 != 0
+    counts[:, 0, 2] = np.arange(40) % 3 == 0
+    counts[:, 1:, 0] = 1
+    found, low, high, _ = worths(np.array([[0, 1], [0, 2], [1, 2]]), counts, systems=3, prior=0.01, confidence=0.95)
+    assert found.argmin() == 2
+    assert high[2] - low[2] > 6
 
 
 def test_published_fleiss() -> None:

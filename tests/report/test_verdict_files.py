@@ -90,6 +90,7 @@ def test_csv(tmp_path: Path) -> None:
         ("v.json", '[{"a": 1}]', "not a layout that is known: its first row has 'a'"),
         ("v.json", "[]", "holds no rows"),
         ("v.json", "[1, 2]", "holds no rows"),
+        ("v.json", '{\n  "a": 1\n}', "is one JSON object"),
         ("v.json", "[{", "not valid JSON"),
         ("v.jsonl", '{"model_a": "x", "model_b": "y", "winner": "z"}', "row 1: winner 'z' is none of"),
         ("v.jsonl", '{"model_a": "", "model_b": "y", "winner": "tie"}', "row 1: model_a is not a name"),

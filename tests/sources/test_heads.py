@@ -1,20 +1,23 @@
 """The heads that are read all at once are those that a pattern reads one after the other."""
 
 import re
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limakit.sources.stackexchange.heads import REACH, heads
+from limakit.sources.stackexchange.heads import heads
+from limakit.sources.stackexchange.split import Split
 from tests.sources.dumps import answer, question, row
 
 USUAL = re.compile(
     rb'<row Id="(\d{1,8})" PostTypeId="([1-9])" (?:AcceptedAnswerId="\d{1,8}" )?(?:ParentId="(\d{1,8})" )?'
     rb'CreationDate="[^<]{23}" Score="(-?\d{1,8})" [^<]*/>(?=\r?\n  <row )'
 )
-END = "  " + "<row " + "x" * REACH
+END = "  " + "<row " + "x" * 200
 NUMBERS = st.integers(0, 10**10)
 ROWS = st.one_of(
     st.builds(lambda n, p, s: answer(n, p, s), NUMBERS, NUMBERS, st.integers(-(10**9), 10**9)),
@@ -37,32 +40,52 @@ def wanted(data: bytes) -> list[tuple[int, ...]]:
     ]  # fmt: skip
 
 
-def got(data: bytes) -> list[tuple[int, ...]]:
-    """The same by `heads`."""
-    h = heads(data, data.rindex(b"<row "))
-    columns = (h.starts, h.stops, h.ids, h.kinds, h.parents, h.scores)
-    assert all(column.dtype == np.int64 for column in columns)
-    return list(zip(*(column.tolist() for column in columns), strict=True))
+def got(path: Path, data: bytes, chunk: int = 1 << 19, rows: int = 8192, cut: int | None = None) -> list[tuple]:
+    """The same by `heads`, of the file cut at an offset."""
+    path.write_bytes(data)
+    end = data.rindex(b"<row ")
+    cuts = [0, *([cut] if cut and cut < end else []), end]
+    found = [h for a, b in pairwise(cuts) for h in heads(Split(0, str(path), a, b), chunk, rows)]
+    columns = [(h.starts, h.stops, h.ids, h.kinds, h.parents, h.scores) for h in found]
+    assert all(column.dtype == np.int64 for part in columns for column in part)
+    return [row for part in columns for row in zip(*(column.tolist() for column in part), strict=True)]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("heads") / "Posts.xml"
 
 
 @given(st.lists(ROWS, max_size=12), st.sampled_from(["\n", "\r\n"]))
-def test_the_same_heads_as_by_a_pattern(lines: list[str], end: str) -> None:
+def test_the_same_heads_as_by_a_pattern(path: Path, lines: list[str], end: str) -> None:
     data = end.join([*lines, END]).encode()
-    assert got(data) == wanted(data)
+    assert got(path, data) == wanted(data)
+
+
+@given(st.lists(ROWS, max_size=8), st.integers(20, 90), st.integers(1, 9), st.integers(1, 3000))
+def test_heads_do_not_depend_on_how_much_is_read_at_a_time(
+    path: Path, lines: list[str], chunk: int, rows: int, cut: int
+) -> None:
+    data = "\n".join([*lines, END]).encode()
+    assert got(path, data, 8 * chunk, rows, cut) == wanted(data)
 
 
 @given(st.data())
-def test_the_same_heads_in_damaged_blocks(data: st.DataObject) -> None:
+def test_the_same_heads_in_damaged_splits(path: Path, data: st.DataObject) -> None:
     whole = bytearray("\n".join([question(1), answer(2, 1), answer(33, 1, -4), END]).encode())
     for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(whole) - REACH - 1))
+        at = data.draw(st.integers(0, len(whole) - 201))
         whole[at : at + data.draw(st.integers(0, 3))] = data.draw(
             st.sampled_from([b"", b'"', b"<", b"7", b" ", b"\xff"])
         )
-    assert got(bytes(whole)) == wanted(bytes(whole))
+    found, usual = got(path, bytes(whole)), wanted(bytes(whole))
+    if re.search(rb"<.{0,6}<", bytes(whole), re.DOTALL):
+        assert set(found) <= set(usual)  # a row with another `<` within eight bytes of its own is left to the parser
+    else:
+        assert found == usual
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 100])
-def test_short_blocks_have_no_heads(size: int) -> None:
-    data = answer(2, 1).strip().encode()[:size]
-    assert len(heads(data, len(data)).ids) == 0
+def test_short_files_have_no_heads(path: Path, size: int) -> None:
+    path.write_bytes(answer(2, 1).strip().encode()[:size])
+    assert list(heads(Split(0, str(path), 0, size))) == []

@@ -10,9 +10,10 @@ import zstandard
 from hypothesis import given as holds
 from hypothesis import strategies as st
 
-from limakit.engine import silent
+from limakit.engine import LocalExecutor, silent
 from limakit.errors import InputError
 from limakit.recipe_sources import Reddit
+from limakit.records import Candidate
 from limakit.sources.given import Given, find
 from limakit.sources.reddit import find as finding
 from limakit.sources.reddit import rules
@@ -21,6 +22,7 @@ from limakit.sources.reddit.rows import post
 from tests.sources.items import Sorted, curated, given, sort
 
 SETTINGS = Reddit(kind="reddit", path="x", min_chars=100, max_chars=5000)
+HERE = LocalExecutor(1)
 STORY = "The clock struck thirteen &amp; nobody said &lt;a word&gt;. " * 5
 
 
@@ -39,7 +41,7 @@ def reply(number: str = "c1", to: str = "p1", **more: Any) -> dict[str, Any]:
 def run(folder: Path, *rows: dict[str, Any], settings: Reddit = SETTINGS) -> Sorted:
     submissions = given(folder / "RS.ndjson", [row for row in rows if "title" in row])
     comments = given(folder / "RC.ndjson", [row for row in rows if "body" in row])
-    return sort(read([comments, submissions], settings, silent))
+    return sort(read([comments, submissions], settings, silent, executor=HERE))
 
 
 def test_the_best_reply_that_passes_becomes_a_candidate(tmp_path: Path) -> None:
@@ -188,10 +190,8 @@ def test_rows_are_found_whatever_the_blocks(
              "reply": orjson.dumps(reply()), "other": b'{"subreddit":"pics"}', "blank": b"",
              "broken": b'{"subreddit":"WritingPrompts",'}  # fmt: skip
     file = given(tmp_path_factory.mktemp("r") / "x.ndjson", b"\n".join(lines[kind] for kind in kinds))
-    pieces = file.path.read_bytes()
     with pytest.MonkeyPatch.context() as patch:
-        cut = [pieces[at : at + size] for at in range(0, len(pieces), size)]
-        patch.setattr(finding, "blocks", lambda path, large_windows: iter(cut))
+        patch.setattr(finding, "PIECE", size)
         rows = finding.Rows(file, ["WritingPrompts", "AskReddit"], large_windows=False)
         found = list(rows)
     assert [isinstance(row, dict) for _, row in found] == [
@@ -204,12 +204,47 @@ def test_rows_are_found_whatever_the_blocks(
     ]
 
 
+@holds(st.lists(st.sampled_from([b"a", b"wanted", b"", b"w" * 40]), max_size=12), st.integers(1, 60),
+       st.integers(1, 60), st.booleans())  # fmt: skip
+def test_every_line_belongs_to_one_part(
+    tmp_path_factory: pytest.TempPathFactory, kinds: list[bytes], size: int, piece: int, ended: bool
+) -> None:
+    text = b"\n".join(b'{"n":%d,"k":"%s"}' % (n, kind) if kind else b"" for n, kind in enumerate(kinds))
+    file = given(tmp_path_factory.mktemp("r") / "x.ndjson", text + b"\n" * ended)
+    long = 30  # so that the line of forty characters is too long
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finding, "PIECE", piece)
+        patch.setattr(finding, "LONGEST_LINE", long)
+        whole = finding.Rows(file, ["wanted"], large_windows=False)
+        expected, total = list(whole), file.path.stat().st_size
+        parts = [
+            finding.Rows(file, ["wanted"], large_windows=False, begin=at, stop=min(total, at + size))
+            for at in range(0, total, size)
+        ]
+        assert [row for part in parts for row in part] == expected
+    assert [row for _, row in expected if isinstance(row, dict)] == [
+        {"n": n, "k": "wanted"} for n, kind in enumerate(kinds) if kind == b"wanted"
+    ]
+    assert sum(part.passed for part in parts) == whole.passed
+
+
+def test_processes_and_parts_change_nothing(tmp_path: Path) -> None:
+    rows = [reply(f"c{n}", f"p{n % 7}", score=n * 7 % 40) for n in range(60)]
+    files = [
+        given(tmp_path / "RC.ndjson", rows),
+        given(tmp_path / "RS.ndjson", [submission(f"p{n}") for n in range(6)]),
+    ]
+    whole = list(read(files, SETTINGS, silent, executor=HERE))
+    assert list(read(files, SETTINGS, silent, executor=LocalExecutor(2), split_bytes=7000)) == whole
+    assert sum(isinstance(item, Candidate) for item in whole) == 6
+
+
 def test_damage_costs_its_row_alone(tmp_path: Path) -> None:
     row = orjson.dumps(submission())
     bad = [row[:40], row[:-1], b"\xff" + row, row.replace(b'"p1"', b"7", 1), row.replace(b"A clock", b"\\ud800")]
     long = b'{"subreddit":"WritingPrompts","title":"' + b"x" * (17 << 20) + b'"}'
     file = given(tmp_path / "RS.ndjson", b"\n".join([*bad, long, row, b""]))
-    got = sort(read([file], SETTINGS, silent))
+    got = sort(read([file], SETTINGS, silent, executor=HERE))
     assert (got.passed["question"], len(got.damaged)) == (1, 6)
     assert "too long" in got.damaged[-1].reason
 
@@ -220,19 +255,19 @@ def test_packed_files_and_windows(tmp_path: Path) -> None:
     packer = zstandard.ZstdCompressor(compression_params=large).compressobj()
     file = given(tmp_path / "RS.zst", packer.compress(rows) + packer.flush())
     with pytest.raises(InputError, match="large_windows = true"):
-        sort(read([file], SETTINGS, silent))
-    assert sort(read([file], SETTINGS.model_copy(update={"large_windows": True}), silent)).candidates
+        sort(read([file], SETTINGS, silent, executor=HERE))
+    assert sort(read([file], SETTINGS.model_copy(update={"large_windows": True}), silent, executor=HERE)).candidates
     two = given(tmp_path / "two.zst", zstandard.compress(rows[:100]) + zstandard.compress(rows[100:]))
-    assert len(sort(read([two], SETTINGS, silent)).candidates) == 1
+    assert len(sort(read([two], SETTINGS, silent, executor=HERE)).candidates) == 1
     bomb = given(tmp_path / "bomb.zst", zstandard.compress(b"0" * (200 << 20)))
-    got = sort(read([bomb], SETTINGS, silent))
+    got = sort(read([bomb], SETTINGS, silent, executor=HERE))
     assert (len(bomb.path.read_bytes()) < 100_000, got.candidates) == (True, [])
     assert [d.reason for d in got.damaged] == ["the line is too long"]
 
 
 def test_public_tables(real_data: Path) -> None:
     files = find(real_data / "reddit" / "top_2013", ENDINGS, EXPECTED)
-    got = sort(read(files, Reddit(kind="reddit", path="x"), silent))
+    got = sort(read(files, Reddit(kind="reddit", path="x"), silent, executor=HERE))
     assert got.passed == {"other": 2000, "question": 1000}
     assert len(got.asked) + len(got.rejects) == 1000
     assert len(got.asked) > 500

@@ -76,6 +76,9 @@ def build(family: str, attention: str = NAME) -> Any:
     for name, parameter in model.named_parameters():  # random norm gains and biases too, or they hide mistakes
         if parameter.ndim == 1:
             torch.nn.init.normal_(parameter, 0.0 if "bias" in name else 1.0, 0.1)
+    for name, buffer in model.named_buffers():  # Gemma 4 multiplies what a layer puts out
+        if name.endswith("layer_scalar"):
+            torch.nn.init.uniform_(buffer, 0.5, 0.9)
     return model
 
 

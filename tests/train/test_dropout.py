@@ -30,7 +30,7 @@ def test_silencing_all_but_one_branch_leaves_a_multiple_of_it(family: str):
         handles.append(layer.get_submodule(kept).register_forward_hook(lambda m, a, o, s=seen: s.update(out=_first(o))))
         handles.append(
             layer.register_forward_hook(
-                lambda m, a, k, o, s=seen: s.update(change=_first(o) - (a[0] if a else k["hidden_states"])),
+                lambda m, a, k, o, s=seen: s.update(change=_change(m, a[0] if a else k["hidden_states"], _first(o))),
                 with_kwargs=True,
             )
         )
@@ -127,6 +127,11 @@ def test_a_model_whose_branches_cannot_be_told_is_refused():
         layers[index] = Odd(layers[index])
     with pytest.raises(ModelError, match=r"cannot tell which modules.*residual_dropout to 0"):
         dropout.install(model, 0.3)
+
+
+def _change(layer: Any, start: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+    """What a layer added to the stream, without the factor by which Gemma 4 multiplies both."""
+    return out / getattr(layer, "layer_scalar", 1.0) - start
 
 
 def _first(output: Any) -> torch.Tensor:

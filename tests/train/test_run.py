@@ -5,6 +5,7 @@ import itertools
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import time
 from pathlib import Path
@@ -20,14 +21,17 @@ from limakit.models.chat import EOT, Chat
 from limakit.recipe_train import Train
 from limakit.records import Example, Prompt, Turn
 from limakit.store import files
-from limakit.train import loss
+from limakit.train import loss, speed
 from limakit.train.base import load
-from limakit.train.loop import learning_rate, make_optimizer
+from limakit.train.loop import learning_rate
+from limakit.train.optimizer import make_optimizer
 from limakit.train.run import train
 from tests.conftest import TEXT
 from tests.train import families
 
 SETTINGS = Train(epochs=4, batch_size=2, learning_rate=1e-2, final_learning_rate=1e-3, residual_dropout=0.2)
+SHARD = "shard-00001-model-00001-of-00001.safetensors"
+"""What torch.distributed.checkpoint calls the file of the first process."""
 DEV = [
     Prompt(id="d/1", messages=(Turn(role="user", content="Why is the sky blue?"),), reference="Short waves scatter."),
     Prompt(id="d/2", messages=(Turn(role="user", content="No reference."),)),
@@ -216,8 +220,7 @@ def halfway(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("damaged", "goes_on_after"),
     [
         (None, 6),
-        ("state-02/weights.safetensors", 3),
-        ("state-02/optimizer.safetensors", 3),
+        (f"state-02/{SHARD}", 3),
         ("state-02/state.json", 3),
         ("state-02/checksums.json", 3),
         ("epoch-02/model.safetensors", 3),
@@ -355,7 +358,36 @@ def test_preflight_shows_the_mask_and_counts(finished: Path, tiny_model: Path, t
     assert "--- here: e/1 ---" in text
     assert "e/2" not in text
     found = files.read_json(finished / "preflight.json")
-    assert found["memory_bytes"]["optimizer"] == 8 * found["parameters"]
+    assert found["memory_bytes"]["optimizer"] == 8 * (found["parameters"] - 32), "EOT's row apart"
+    parts = [size for name, size in found["memory_bytes"].items() if name != "total"]
+    assert sum(parts) == found["memory_bytes"]["total"]
+
+
+def test_memory_and_the_least_time_are_told_before_the_first_step(
+    tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """Time goes into no file: it would not be the same twice."""
+    monkeypatch.setattr(speed, "matrix_speed", lambda *_: 1e6)
+    steps: list[float] = []
+
+    def first(what: str, done: float, *rest: Any) -> None:
+        steps.append(len(caplog.records))
+
+    with caplog.at_level("INFO", "limakit"):
+        run(tiny_model, tmp_path / "run", SETTINGS.model_copy(update={"epochs": 1}), progress=first)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "limakit"]
+    found = files.read_json(tmp_path / "run/preflight.json")
+    layers = 6 * (found["parameters"] - 385 * 32) * found["tokens"]["total"]
+    head = 6 * 384 * 32 * found["tokens"]["in_loss"]
+    minutes = float(re.search(r"at least ([\d.]+) min at the 0 GFLOP/s", said)[1])  # type: ignore[index]
+    assert minutes == pytest.approx((layers + head) / 1e6 / 60, rel=0.1), "attention and norms beside it are little"
+    assert "5 examples, 0 of them trimmed" in said
+    assert str(tmp_path / "run/preflight.txt") in said
+    assert steps[0] == 1, "before the first step is done"
+
+
+def test_a_matrix_product_has_a_speed():
+    assert speed.matrix_speed(Train(), torch.device("cpu")) > 1e8
 
 
 def test_what_is_trimmed_and_what_has_no_response_left_is_counted(tiny_model: Path, tmp_path: Path):

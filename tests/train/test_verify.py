@@ -39,6 +39,25 @@ def test_attention_sinks_are_refused():
         attention.attend(torch.nn.Identity(), x_BHTD, x_BHTD, x_BHTD, None, s_aux=torch.zeros(1))  # pyright: ignore[reportCallIssue]
 
 
+def test_an_export_that_does_not_fit_beside_the_trained_model_is_compared_on_the_cpu(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model, tokenizer = load(tiny_model, torch.device("cpu"))
+    export(tmp_path / "out", model.config, dict(merged(model, torch.float32)), tokenizer, torch.float32)
+    own, calls = verify._own, []
+
+    def full_at_first(*given: Any) -> torch.Tensor:
+        calls.append(given)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("no more")
+        return own(*given)
+
+    monkeypatch.setattr(verify, "_own", full_at_first)
+    document = Document("", "", list(range(1, 20)), [True] * 19, 0)
+    assert verify.check_export(tmp_path / "out", model, document, torch.float32, World(torch.device("cpu"))) < 1e-5
+    assert len(calls) == 2
+
+
 def test_an_export_that_differs_is_noticed(tiny_model: Path, tmp_path: Path):
     model, tokenizer = load(tiny_model, torch.device("cpu"))
     export(tmp_path / "out", model.config, dict(merged(model, torch.float32)), tokenizer, torch.float32)

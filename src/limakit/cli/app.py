@@ -98,8 +98,20 @@ def generate(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> N
 
 
 @app.command()
-def judge(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> None:
+def judge(
+    study: StudyPath,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Pair the answers, say what judging them would cost, and stop.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
     """Pair the answers blind and judge them."""
+    if estimate:
+        from limakit.cli.quotes import quotes
+
+        quotes(study, quiet, as_json)
+        return
     run_stages(study, ["compare", "judge"], quiet, as_json)
 
 
@@ -165,21 +177,23 @@ def serve(
 
 @app.command()
 def plan(
-    study: StudyPath,
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a study or model, or a hub model's name.")],
     gpu_memory: Annotated[float, typer.Option(min=1, help="Memory of one GPU, GiB.")] = 80,
     gpus: Annotated[int, typer.Option(min=1, max=4096, help="How many of them.")] = 1,
     tflops: Annotated[float | None, typer.Option(min=0.001, help="What one reaches in training, TFLOP/s.")] = None,
     price: Annotated[float | None, typer.Option(min=0, help="What one costs an hour, with --tflops.")] = None,
+    revision: Annotated[str, typer.Option(help="Branch, tag or commit of a hub model given by name.")] = "main",
     as_json: Json = False,
 ) -> None:
-    """Reckon memory, time and cost of training before any is spent; of a study, or of a model folder."""
+    """Reckon memory, time and cost of training before any is spent; of a study, a model folder or a hub model."""
     from limakit.cli import say_plan
     from limakit.plan.run import plan as reckon
     from limakit.plan.run import plan_model
     from limakit.store.study import Study
 
-    if (study / "config.json").is_file() and not (study / "recipe.toml").is_file():
-        found = plan_model(study, gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
+    hub_name = not study.exists() and len(study.parts) == 2 and not study.is_absolute()
+    if hub_name or ((study / "config.json").is_file() and not (study / "recipe.toml").is_file()):
+        found = plan_model(study, revision=revision, gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
     else:
         found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
     Screen(quiet=False, as_json=as_json).result(say_plan.text(found, gpu_memory, gpus), found.data())

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from limakit.cli import serving
 from limakit.errors import LimakitError
-from limakit.pipeline import model_export
+from limakit.pipeline import model_export, model_judging
 from limakit.pipeline.giving import file_of
+from limakit.recipe_judges import LocalJudge
 from limakit.store.study import Study
 
 OPTIONAL = {
@@ -116,6 +117,14 @@ def _gguf() -> Check:
         return Check("GGUF converter", "note", error.what, error.fix or "")
 
 
+def _local_judge(study: Study, judge: LocalJudge) -> Check:
+    try:
+        model_judging.inputs(study, judge)
+    except LimakitError as error:
+        return Check(f"judge {judge.name}", "missing", error.what, error.fix or "")
+    return Check(f"judge {judge.name}", "ok", judge.model)
+
+
 def _study(folder: Path) -> list[Check]:
     from limakit.pipeline.sourcing import place
 
@@ -136,7 +145,9 @@ def _study(folder: Path) -> list[Check]:
             fix = f"Put the answers there or change systems.{name}.answers in {study.path('recipe.toml')}"
             found.append(Check(f"system {name}", "missing", f"{path} does not exist", fix))
     for judge in recipe.judges:
-        if judge.key_env and not os.environ.get(judge.key_env):
+        if isinstance(judge, LocalJudge):
+            found.append(_local_judge(study, judge))
+        elif judge.key_env and not os.environ.get(judge.key_env):
             fix = f"Before judging: export {judge.key_env}=…"
             found.append(Check(f"judge {judge.name}", "missing", f"{judge.key_env} is not in the environment", fix))
     for name, system in recipe.systems.items():

@@ -94,3 +94,5 @@ def ablate(
             for outcome in experiment.run(opened, variants, grid, workers, progress, screen.say):
                 screen.result(say_experiments.line(outcome), say.data(outcome))
     screen.say(f"Next: open {(study / 'ablate' / 'report' / 'index.html').resolve()}")
+    if opened.path("report", "index.html").is_file():
+        screen.say(f"      `limakit report {study}` puts its curves into the study's report too")

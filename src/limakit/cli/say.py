@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from limakit.pipeline.model_export import Exported
 from limakit.pipeline.outcome import Outcome
 from limakit.recipe import Recipe
 from limakit.store.study import Study
+
+if TYPE_CHECKING:
+    from limakit.pipeline.model_judging import Quote
 
 
 def line(outcome: Outcome) -> str:
@@ -196,3 +199,21 @@ def _judge(counts: Mapping[str, Any]) -> str:
     won = ", ".join(f"{name} {n}" for name, n in counts["won"].items())
     conflicts = f" ({counts['conflicts']} because the orders disagreed)" if counts.get("conflicts") else ""
     return f"of {counts['pairs']:,} pairs {won or 'nobody won any'}, {counts['tie']} tied{conflicts}{missing}{bill}"
+
+
+def quote(found: "Quote") -> str:
+    """What a judge has still to do, in a line."""
+    if not found.missing:
+        return f"{found.judge}: nothing left to ask"
+    there = found.calls - found.missing
+    calls = f"{found.judge}: {found.missing:,} calls" + (
+        f" ({there:,} of {found.calls:,} are answered)" if there else ""
+    )
+    if found.left is None:
+        return f"{calls}, on this machine, at no cost"
+    cost = f"about {_money(found.about)}, at most {_money(found.most)}"
+    return f"{calls}, {cost}; {_money(found.left)} of the budget is left"
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.2g}"

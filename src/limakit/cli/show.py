@@ -19,7 +19,9 @@ class Screen:
 
     def __init__(self, *, quiet: bool, as_json: bool):
         self.quiet, self.as_json = quiet, as_json
-        logging.getLogger("limakit").handlers = [_Words(quiet=quiet, as_json=as_json)]
+        logger = logging.getLogger("limakit")
+        logger.setLevel(logging.INFO)
+        logger.handlers = [_Words(quiet=quiet, as_json=as_json)]
 
     def say(self, text: str) -> None:
         """A line for people."""
@@ -50,12 +52,19 @@ class _Words(logging.Handler):
     """What a stage has to say while it works, through the logger `limakit`: a line on stderr."""
 
     def __init__(self, *, quiet: bool, as_json: bool):
-        super().__init__(logging.ERROR if quiet else logging.WARNING)
+        super().__init__(logging.ERROR if quiet else logging.INFO)
         self._as_json = as_json
 
     def emit(self, record: logging.LogRecord) -> None:
         said = record.getMessage()
-        sys.stderr.write((orjson.dumps({"warning": said}).decode() if self._as_json else f"limakit: {said}") + "\n")
+        sys.stderr.write(
+            (
+                orjson.dumps({"warning" if record.levelno >= logging.WARNING else "note": said}).decode()
+                if self._as_json
+                else f"limakit: {said}"
+            )
+            + "\n"
+        )
 
 
 def _json_progress(what: str, done: float, total: float, unit: str, note: str = "") -> None:

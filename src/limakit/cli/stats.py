@@ -215,8 +215,7 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _ranking(ranking: Mapping[str, Any]) -> Table:
     table = _table(f"Ranking by Davidson's model (ν = {ranking['nu']:.2f})", "system", "log worth>")
     for place in ranking["systems"]:
-        worth = {"value": place["log_worth"], "low": place["low"], "high": place["high"]}
-        _row(table, place["system"], f"{worth['value']:+.2f} [{worth['low']:+.2f}, {worth['high']:+.2f}]")
+        _row(table, place["system"], f"{place['log_worth']:+.2f} {words.worth_ends(place)}")
     return table
 
 

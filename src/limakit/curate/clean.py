@@ -26,6 +26,7 @@ _POINTING = re.compile(
     r"(?:here|this|this (?:link|page|article|post|site|one|video)|link|source|more|\[?\d+\]?)[.:]?",
     re.IGNORECASE,
 )
+_POINTING_END = re.compile(r"(?<= )(?:here|this link)[.:]?\s*$", re.IGNORECASE)
 _SUPERSCRIPT = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _SUBSCRIPT = str.maketrans("0123456789+-−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 
@@ -66,7 +67,10 @@ def link(text: str) -> str:
     if _URL.fullmatch(words):
         host = short(words if "://" in words else f"http://{words}")
         return POINTER + host if host else ""
-    return POINTER + text if _POINTING.fullmatch(words) else text
+    if _POINTING.fullmatch(words):
+        return POINTER + text
+    end = _POINTING_END.search(text)  # "a full guide can be found here", all of it the link
+    return f"{text[: end.start()]}{POINTER}{text[end.start() :]}" if end else text
 
 
 def raised(text: str) -> str:

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from limakit.curate.nearest import Nearest
 from limakit.curate.survey import reply_of
 from limakit.curate.tfidf import Weights
 from limakit.curate.words import U64, Hashes, Words, fingerprints, hashed, shingles, words_of
@@ -84,6 +83,8 @@ class Gate:
     """Checks candidates against all targets, a batch at a time."""
 
     def __init__(self, targets: Sequence[Target], settings: Curate, weights: Weights):
+        from limakit.curate.nearest import Nearest  # here, because SciPy takes a third of a second
+
         self._targets, self._settings, self._weights = targets, settings, weights
         self._posts = _first((post, at) for at, target in enumerate(targets) for post in sorted(target.posts))
         self._authors = _first((who, at) for at, target in enumerate(targets) for who in sorted(target.authors))

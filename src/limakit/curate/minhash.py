@@ -45,10 +45,11 @@ def signatures(texts: Sequence[str]) -> Signatures:
     for begin in range(0, len(texts), BLOCK):
         cut = shingles(hashed(texts[begin : begin + BLOCK], least=SHINGLE), SHINGLE)
         high = (cut.hashes >> U64(32)).astype(np.uint32)
-        for number in range(len(cut.starts) - 1):
-            one = high[cut.starts[number] : cut.starts[number + 1]]
-            least = np.min(one[:, None] * _FACTORS + _SHIFTS, axis=0)
-            found[begin + number] = (least * _SPREAD) >> np.uint32(16)
+        these, values = found[begin : begin + BLOCK], np.empty_like(high)
+        for place in range(PLACES):  # all texts of a block at once: their shingles stay in the cache
+            np.multiply(high, _FACTORS[place], out=values)
+            np.add(values, _SHIFTS[place], out=values)
+            these[:, place] = (np.minimum.reduceat(values, cut.starts[:-1]) * _SPREAD) >> np.uint32(16)
     return found
 
 

@@ -1,8 +1,9 @@
 """For each of many texts the nearest of some targets by cosine, where it is near enough; exact, mostly not computed.
 
 Words that many targets have cost most and say least. They are left out of the product at first; how much they could add
-is bounded by the lengths of what is left out (Cauchy and Schwarz), and only pairs that could still be near are computed
-in full.
+is bounded by the lengths of what is left out (Cauchy and Schwarz). Texts that could still be near a target are
+multiplied with the common words too, as a dense matrix; what is near by that sum is computed once more in full, so that
+a decision does not depend on the order in which a product adds.
 """
 
 from typing import Any
@@ -25,29 +26,25 @@ class Nearest:
         self._targets, self._least = targets, least
         held = np.bincount(targets.indices, minlength=FEATURES)
         self._common = held > max(1, COMMON * targets.shape[0])
-        rare, self._left_out = self._parts(targets)
-        self._rare = rare.T.tocsr()
+        self._column = np.cumsum(self._common) - 1
+        rare, common, self._left_out = self._parts(targets)
+        self._rare, self._dense = rare.T.tocsr(), np.ascontiguousarray(common.toarray().T)
 
     def best(self, rows: Any) -> tuple[Any, Any]:
         """For unit rows, CSR: the number of the nearest target, or -1 where none is near enough, and the cosine."""
         found, cosines = np.full(rows.shape[0], -1), np.zeros(rows.shape[0], np.float32)
         if not self._targets.shape[0]:
             return found, cosines
-        rare, left_out = self._parts(rows)
-        product = (rare @ self._rare).tocoo()
-        most = product.data + left_out[product.row] * self._left_out[product.col]
-        keep = most >= self._least - SLACK
-        whole = np.flatnonzero(left_out * self._left_out.max() >= self._least - SLACK)
-        count = self._targets.shape[0]
-        pairs = np.unique(
-            np.concatenate(
-                [
-                    product.row[keep].astype(np.int64) * count + product.col[keep],
-                    (whole[:, None] * count + np.arange(count)).ravel(),
-                ]
-            )
-        )
-        at, of = pairs // count, pairs % count
+        enough = self._least - SLACK
+        rare, common, left_out = self._parts(rows)
+        product = rare @ self._rare
+        owners = np.repeat(np.arange(rows.shape[0]), np.diff(product.indptr))
+        most = product.data + left_out[owners] * self._left_out[product.indices]
+        maybe = left_out * self._left_out.max() >= enough
+        maybe[owners[most >= enough]] = True
+        here = np.flatnonzero(maybe)
+        at, of = np.nonzero(product[here].toarray() + common[here] @ self._dense >= enough)
+        at = here[at]
         near = np.asarray(rows[at].multiply(self._targets[of]).sum(axis=1), np.float32).ravel()
         order = np.lexsort((of, -near, at))
         first = order[np.unique(at[order], return_index=True)[1]]
@@ -55,9 +52,13 @@ class Nearest:
         found[at[first]], cosines[at[first]] = of[first], near[first]
         return found, cosines
 
-    def _parts(self, rows: Any) -> tuple[Any, Any]:
-        """The rows without common words, and the lengths of what that takes out of them."""
-        rare = ~self._common[rows.indices]
-        starts = np.concatenate([[0], np.cumsum(rare)])[rows.indptr]
-        kept = sparse.csr_matrix((rows.data[rare], rows.indices[rare], starts), rows.shape)
-        return kept, np.sqrt(np.maximum(lengths(rows) ** 2 - lengths(kept) ** 2, 0))
+    def _parts(self, rows: Any) -> tuple[Any, Any, Any]:
+        """The rows without common words; common words alone, as columns of their own; and the lengths of the latter."""
+        common = self._common[rows.indices]
+        starts = np.concatenate([[0], np.cumsum(common)])[rows.indptr]
+        taken = sparse.csr_matrix(
+            (rows.data[common], self._column[rows.indices[common]], starts),
+            (rows.shape[0], np.count_nonzero(self._common)),
+        )
+        kept = sparse.csr_matrix((rows.data[~common], rows.indices[~common], rows.indptr - starts), rows.shape)
+        return kept, taken, lengths(taken)

@@ -10,7 +10,7 @@ _FENCE = re.compile(r"((?:[ >]|\d+[.)] |[-*+] )*)(`{3,}|~{3,})(.*)")
 _QUOTE = re.compile(r"\s*((?:> ?)*)\s*")
 _BLOCK = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s|#{1,6}\s|\||>|-{3,}\s*$|$")
 _WHOLE = re.compile(r"[\s>]*(?:#{1,6}\s.*|\|.*|-{3,}\s*)")
-_ENDS = re.compile(r"(?:  |\\\\|\$\$|\\\]|\\end\{[^{}]*\})$")
+_END = re.compile(r"\\end\{[^{}]*\}$")
 _LABEL = re.compile(r"\*\*[^*]{1,60}\*\*:?|[^.!?]{1,60}:")
 _EDITED = re.compile(
     r"^([\s>]*)[*_]{0,3}(?:edit(?:ed)?|updated?|p\.?s\.?)(?: ?#?\d{1,2})?"
@@ -72,28 +72,38 @@ def tidy(text: str) -> str:
 def joined(lines: list[str]) -> list[str]:
     """Paragraphs on one line each: a single line break in HTML text is a space. Hard breaks and formulas stay."""
     result: list[str] = []
-    formula = False
+    formula = follows = False
+    before = ""
     for line in lines:
+        if not line:
+            result.append(line)
+            before, formula, follows = "", False, False
+            continue
         quote, content = _parts(line)
-        before = _parts(result[-1]) if result else ("", "")
-        if not line.strip():
+        if not content and not line.strip():
             formula = False
         if (
             content
-            and before[1]
-            and quote == before[0]
+            and follows
+            and quote == before
             and not formula
             and not _BLOCK.match(content)
             and not content.startswith(("$$", "\\[", "\\begin"))
             and not _WHOLE.fullmatch(result[-1])
-            and not _ENDS.search(result[-1])
+            and not _ends(result[-1])
         ):
             result[-1] = f"{result[-1].rstrip()} {content}"
         else:
             result.append(line)
-        if content.count("$$") % 2 or content.count("\\begin{") != content.count("\\end{"):
-            formula = not formula
+            before, follows = quote, bool(content)
+        if "$$" in content or "\\" in content:
+            formula ^= bool(content.count("$$") % 2 or content.count("\\begin{") != content.count("\\end{"))
     return result
+
+
+def _ends(line: str) -> bool:
+    """Whether the line break behind it stays: a hard one, or that of a formula."""
+    return line.endswith(("  ", "\\\\", "$$", "\\]")) or (line.endswith("}") and _END.search(line) is not None)
 
 
 def _parts(line: str) -> tuple[str, str]:
@@ -109,18 +119,22 @@ def _parts(line: str) -> tuple[str, str]:
 def spaced(lines: list[str]) -> list[str]:
     """A blank line before each quotation; none twice."""
     result: list[str] = []
+    before = ""
     for line in lines:
-        before = result[-1].strip() if result else ""
-        if before and line.lstrip().startswith(">") and not before.startswith(">"):
+        content = line.strip()
+        if before and content.startswith(">") and not before.startswith(">"):
             result.append("")
-        if line.strip() or before or not result:
+        if content or before or not result:
             result.append(line)
+            before = content
     return result
 
 
 def _mended(line: str) -> str | None:
     """A line without asides and short sentences that only point at a link; None where nothing else was in it."""
-    if _EDIT.fullmatch(line.strip()) and line.strip():
+    if not line:
+        return line
+    if _EDIT.fullmatch(line.strip()):
         return None
     if edited := _EDITED.match(line):
         line = edited[1] + line[edited.end() :]
@@ -144,10 +158,15 @@ def short(address: str) -> str:
 
 
 def _drop_labels(lines: list[str], gone: bool) -> None:
-    """Take headings that announce nothing off the end; where lines are `gone`, also "Sources:" and its like."""
+    """Take headings that announce nothing off the end; where lines are `gone`, also "Sources:" and its like, and a last
+    sentence that ends in a colon: a longer one ends in a full stop instead."""
     while len(lines) > 1:
         last = lines[-1].strip()
         dangling = last.startswith("#") or last.lower().rstrip(":.") in ("see", "via", "source", "sources")
         if last and not dangling and not (gone and _LABEL.fullmatch(last)):
             break
         lines.pop()
+    if gone and lines and lines[-1].endswith(":"):
+        begin = max(lines[-1].rfind(f"{sign} ") for sign in ".!?") + 1
+        announces = begin and len(lines[-1][begin:].split()) <= MOST_WORDS
+        lines[-1] = lines[-1][:begin] if announces else lines[-1][:-1] + "."

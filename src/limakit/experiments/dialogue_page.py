@@ -44,12 +44,13 @@ def build(study: Study, answers: Sequence[tuple[Prompt, Response]], grades: Sequ
             bars = [(f"{row['system']} dialogues", row["counts"], row["shares"]["excellent"]) for row in rows]
             title = f"Turns by {judge_name(judge['judge'])}"
             figures[name] = share_bars(bars, recipe.report.confidence, name=name, title=title)
+    numbers["said"] = [headline(numbers)]
     return render(
         "dialogue.html",
         numbers,
         figures,
         grades=GRADES,
-        headline=headline(numbers),
+        headline=numbers["said"][0],
         level=percent(recipe.report.confidence, 1).replace(".0", ""),
         conversations=_conversations(answers, grades)[:SHOWN],
     )

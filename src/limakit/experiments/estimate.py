@@ -12,6 +12,7 @@ from limakit.experiments.times import Times
 from limakit.models import prices, wire
 from limakit.pipeline.model_judging import LEDGER
 from limakit.recipe import ModelJudge
+from limakit.recipe_judges import LocalJudge
 from limakit.records import Example, Prompt, Turn
 from limakit.store.files import iter_jsonl, read_json, read_jsonl
 from limakit.store.ledger import UNIT, Ledger
@@ -44,8 +45,8 @@ class Bill:
     calls: int
     about: float
     most: float
-    left: float
-    """Of the budget."""
+    left: float | None
+    """Of the budget; None for a model on this machine, which costs nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,16 +152,18 @@ def _bill(study: Study, judge: ModelJudge, prompts: Sequence[Prompt], answers: i
     """One call an answer, those of earlier runs left out; bodies with a filler as long as an answer."""
     from limakit.judge.questions import ask, load_form
 
+    try:
+        done = read_json(study.path("ablate", "score", judge.name, MANIFEST))["counts"]["answers"]
+    except (OSError, KeyError, LimakitError):
+        done = 0
+    calls = max(0, len(prompts) * answers - done)
+    if isinstance(judge, LocalJudge):
+        return Bill(judge=judge.name, calls=calls, about=0.0, most=0.0, left=None)
     form = load_form(judge.task, study.resolve(judge.prompt) if judge.prompt else None)
     filler = {"answer": "word " * int(length * PER_TOKEN / 5), "note": ""}
     shown = filler if judge.task == "safety" else {"answer": filler["answer"]}
     turns = (prompt.messages or (Turn(role="user", content=""),) for prompt in prompts)
     bodies = [wire.encode(judge, ask(form, 0, one, shown).call) for one in turns]
-    try:
-        done = read_json(study.path("ablate", "score", judge.name, MANIFEST))["counts"]["answers"]
-    except (OSError, KeyError, LimakitError):
-        done = 0
-    calls = max(0, len(bodies) * answers - done)
     used = 0
     if study.path(LEDGER).exists():
         with Ledger(study.path(LEDGER)) as ledger:
@@ -198,6 +201,9 @@ def said(estimate: Estimate) -> list[str]:
     if estimate.cost is not None:
         lines.append(f"The machine costs about {estimate.cost:,.2f}.")
     for bill in estimate.bills:
+        if bill.left is None:
+            lines.append(f"Judge {bill.judge}: {bill.calls:,} answers to grade on this machine, at no cost.")
+            continue
         enough = "" if bill.about <= bill.left else "; raise it, or ask fewer prompts"
         lines.append(
             f"Judge {bill.judge}: {bill.calls:,} calls, about {bill.about:,.2f} and at most {bill.most:,.2f}; "

@@ -83,12 +83,14 @@ def build(
             for cell in cells
         ],
     }
+    told = headline(judges, recipe.report.confidence)
+    numbers["said"] = [told, *(line for judge in judges for curve in judge["curves"] for line in curve["advice"])]
     return render(
         "ablate.html",
         numbers,
         figures,
         grids=list(dict.fromkeys(cell.grid for cell in cells)),
-        headline=headline(judges, recipe.report.confidence),
+        headline=told,
         smoke=any(judge["unit"] == "ROUGE-L" for judge in judges),
         level=percent(recipe.report.confidence, 1).replace(".0", ""),
     )

@@ -32,6 +32,7 @@ def build(
     """Numbers, figure and page."""
     numbers = {"format": 1, "study": study, "base": base, "seed": seed, "confidence": confidence}
     numbers |= reckon(traced, names, resamples=resamples, seed=seed, confidence=confidence)
+    numbers["said"] = readings(numbers)
     shown = [{"prompt": asked[one.prompt_id], "pieces": _pieces(one)} for one in traced[:SHOWN]]
     return render(
         "superficiality.html",
@@ -40,7 +41,7 @@ def build(
         shown=shown,
         kinds=KINDS,
         level=percent(confidence, 1).replace(".0", ""),
-        readings=readings(numbers),
+        readings=numbers["said"],
     )
 
 

@@ -60,6 +60,15 @@ def buy(
     return [ends[key] for key in keys]
 
 
+def quote(calls: Sequence[Call], endpoint: Endpoint, ledger: Ledger, account: str) -> prices.Estimate:
+    """What `buy` has still to buy, before anything is sent."""
+    bodies = [wire.encode(endpoint, call) for call in calls]
+    keys = (_key(endpoint, body, call.sample) for body, call in zip(bodies, calls, strict=True))
+    wanted = dict(zip(keys, bodies, strict=True))
+    there = ledger.stored(wanted)
+    return prices.estimate(endpoint, [b for key, b in wanted.items() if key not in there], ledger.used(account))
+
+
 def _afford(guess: prices.Estimate, account: str, endpoint: Endpoint) -> None:
     if guess.about > guess.left:
         raise ModelError(

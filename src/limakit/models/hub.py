@@ -52,6 +52,14 @@ def resolve_config(base: Base, study_root: Path) -> Path:
     return folder
 
 
+def config_of(name: str, revision: str) -> Path:
+    """The folder with the config.json of a hub model that belongs to no study, at a branch, tag or commit: nothing is
+    run or trained from it, so it need not be pinned. Raises ModelError and MissingExtra."""
+    if not _HUB_NAME.fullmatch(name):
+        raise ModelError("neither a study, nor a model folder, nor the name of a hub model", where=name)
+    return _fetch(name, revision, ["config.json"], "Go online once, or give the folder of a study or model.")
+
+
 def check_folder(folder: Path) -> Path:
     """The same folder, if it holds what a causal language model needs: config.json, tokenizer, whole safetensors.
 
@@ -121,8 +129,11 @@ def _hub_name(base: Base, study_root: Path) -> tuple[str, str]:
     return base.model, base.revision
 
 
-def _fetch(name: str, revision: str, wanted: list[str]) -> Path:
-    """Download files of one commit of a hub model into the local cache, or find it there. Raises ModelError."""
+def _fetch(
+    name: str, revision: str, wanted: list[str], offline: str = "Go online once, or set base.model to a folder."
+) -> Path:
+    """Download files of one revision of a hub model into the local cache, or find it there. Raises ModelError, whose
+    remedy is `offline` where there is neither."""
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -132,15 +143,13 @@ def _fetch(name: str, revision: str, wanted: list[str]) -> Path:
         return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=_UNWANTED))
     except LocalEntryNotFoundError:
         raise ModelError(
-            f"the hub cannot be reached and commit {revision[:12]} is not in the local cache",
-            where=name,
-            fix="Go online once, or set base.model to a folder.",
+            f"the hub cannot be reached and revision {revision[:12]} is not in the local cache", where=name, fix=offline
         ) from None
     except HFValidationError:
         raise ModelError("not a valid hub name", where=name, fix="Mend base.model in recipe.toml.") from None
     except (HfHubHTTPError, OSError) as error:
         raise ModelError(
-            f"the hub did not give it at commit {revision[:12]}: {error}",
+            f"the hub did not give it at revision {revision[:12]}: {error}",
             where=name,
             fix="Check name and revision; for a gated model, log in with: hf auth login.",
         ) from None

@@ -53,7 +53,7 @@ def read_shape(folder: Path) -> Shape:
             head=head.weight.numel(),
             layers=config.num_hidden_layers,
             hidden=config.hidden_size,
-            feed_forward=config.intermediate_size,
+            feed_forward=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
             queries=heads * width,
             keys=(getattr(config, "num_key_value_heads", None) or heads) * width,
             vocabulary=config.vocab_size,

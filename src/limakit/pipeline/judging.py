@@ -9,7 +9,7 @@ from limakit.pipeline.outcome import Outcome, need, published, unchanged
 from limakit.records import Example, Grade, Pair, Prompt, Response, Verdict
 from limakit.store import files
 from limakit.store.files import iter_jsonl, read_json, read_jsonl, write_jsonl
-from limakit.store.study import Study
+from limakit.store.study import MANIFEST, Study
 
 LEARNED = {
     "curate": {"funnel": "funnel.json", "train": "train.jsonl"},
@@ -101,6 +101,17 @@ def _others(study: Study, name: str, known: Container[str]) -> dict[str, Path]:
     return {stage: path for stage, path in stages.items() if stage not in known}
 
 
+EXPERIMENTS = {"ablate": "ablate/report", "dialogue": "dialogue/report", "superficiality": "superficiality"}
+"""Where each experiment publishes its page; the report shows what is there."""
+
+
+def _experiments(study: Study) -> dict[str, Path]:
+    """Numbers and figures of finished experiments, by their place in the study."""
+    done = [study.path(place) for place in EXPERIMENTS.values() if study.path(place, MANIFEST).is_file()]
+    found = [path for folder in done for path in [folder / "report.json", *sorted(folder.glob("figures/*.svg"))]]
+    return {path.relative_to(study.root).as_posix(): path for path in found}
+
+
 def report(study: Study, progress: Progress) -> list[Outcome]:
     """Turn everything into numbers with intervals and one page: report/index.html, report.json, figures."""
     recipe = study.recipe
@@ -117,6 +128,7 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
     grades |= _others(study, "grades.jsonl", grades)
     answers = {s: need(study, f"generate/{s}", "responses.jsonl") for s in recipe.generate.systems}
     manifests = {stage: need(study, stage, "manifest.json") for stage in stages}
+    tried = _experiments(study)
     work = study.begin(
         "report",
         settings={"study": study.name, "recipe": recipe.resolved()},
@@ -126,13 +138,14 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
             **{f"{stage}/verdicts": path for stage, path in verdicts.items()},
             **{f"{stage}/grades": path for stage, path in grades.items()},
             **{f"{stage}/manifest": path for stage, path in manifests.items()},
+            **tried,
         },
         code=["report", "pipeline/novelty.py", "curate/tfidf.py", "curate/words.py", "records.py"],
     )
     if work.done:
         return [unchanged(work)]
     from limakit.pipeline.novelty import out_of_distribution
-    from limakit.report.inputs import Inputs
+    from limakit.report.inputs import Experiment, Inputs
     from limakit.report.page import build
 
     prompts = read_jsonl(found["test"], Prompt)
@@ -153,6 +166,20 @@ def report(study: Study, progress: Progress) -> list[Outcome]:
             metrics=read_jsonl(found["metrics"], dict) if "metrics" in found else (),
             run=read_json(found["run"]) if "run" in found else None,
             manifests={stage: read_json(path) for stage, path in manifests.items()},
+            experiments=[
+                Experiment(
+                    name=name,
+                    page=f"../{place}/index.html",
+                    said=read_json(tried[f"{place}/report.json"]).get("said", []),
+                    figures={
+                        path.stem: path.read_text(encoding="utf-8")
+                        for key, path in tried.items()
+                        if key.startswith(f"{place}/figures/")
+                    },
+                )
+                for name, place in EXPERIMENTS.items()
+                if f"{place}/report.json" in tried
+            ],
         )
     )
     files.publish_text(work.path("index.html"), page.html)

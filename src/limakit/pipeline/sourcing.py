@@ -135,7 +135,7 @@ def read(
     seen: set[str] = set()
     for number, one in enumerate(found):
         if one.files:
-            items = _items(one, recipe, editor, progress)
+            items = _items(one, recipe, editor, executor, progress)
             target = folder / f"candidates-{number}.jsonl"
             group = getattr(one.settings, "group", None) or one.settings.kind
             more = gather(items, to=target, group=group, rejects=rejects, seen=seen)
@@ -157,7 +157,7 @@ def _watched(one: Found, progress: Progress) -> Iterator[Given]:
     progress(f"reading {one.settings.kind}", len(one.files), len(one.files), "files")
 
 
-def _items(one: Found, recipe: Recipe, editor: "Editor", progress: Progress) -> Iterator[Item]:
+def _items(one: Found, recipe: Recipe, editor: "Editor", executor: Executor, progress: Progress) -> Iterator[Item]:
     """What a source's reader yields."""
     from limakit.sources.authored.read import read as authored
     from limakit.sources.conversations.read import read as conversations
@@ -174,7 +174,7 @@ def _items(one: Found, recipe: Recipe, editor: "Editor", progress: Progress) -> 
         case WikiHow() as source:
             return wikihow(one.files, source, editor.reply, progress)
         case Reddit() as source:
-            return reddit(one.files, source, progress)
+            return reddit(one.files, source, progress, executor=executor)
         case NaturalInstructions() as source:
             return natural_instructions(files, source, seed=recipe.seed)
         case StackExchange():

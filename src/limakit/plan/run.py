@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from limakit.errors import RecipeError
-from limakit.models.hub import resolve_config
+from limakit.models.hub import config_of, resolve_config
 from limakit.models.local_shape import Shape, read_shape
 from limakit.plan.examples import expected
-from limakit.plan.memory import Memory, Strategy, memory
 from limakit.recipe import Recipe
 from limakit.recipe_train import Train
 from limakit.records import Example
 from limakit.store.files import iter_jsonl, read_json
 from limakit.store.study import Study
+from limakit.train.memory import Memory, Strategy, memory, step_flops
 
 USABLE = 0.92
 """Share of a GPU's memory that a run can count on; the rest goes to the driver, its libraries and fragments."""
@@ -77,9 +77,12 @@ def plan(study: Study, *, gib: float, devices: int, tflops: float | None, price:
     return _reckon(shape, study.recipe.train, _tokens(study), gib, devices, tflops, price)
 
 
-def plan_model(folder: Path, *, gib: float, devices: int, tflops: float | None, price: float | None) -> Plan:
-    """The same for a model folder without any study: the paper's settings and its 1,000 examples. Needs only the
-    folder's config.json. Raises ModelError."""
+def plan_model(
+    model: Path, *, revision: str = "main", gib: float, devices: int, tflops: float | None, price: float | None
+) -> Plan:
+    """The same for a model folder, or a hub model by name, without any study: the paper's settings and its 1,000
+    examples. Needs only config.json. Raises ModelError."""
+    folder = model if model.is_dir() else config_of(model.as_posix(), revision)
     tokens = PAPER_EXAMPLES * PAPER_TOKENS
     known = tokens, f"the paper's {PAPER_EXAMPLES:,} examples of {PAPER_TOKENS} tokens", float(PAPER_TOKENS)
     return _reckon(read_shape(folder), Recipe().train, known, gib, devices, tflops, price)
@@ -112,17 +115,6 @@ def _reckon(
             )
         )
     return Plan(shape=shape, tokens=tokens, tokens_from=tokens_from, options=tuple(options))
-
-
-def step_flops(shape: Shape, strategy: Strategy, length: float) -> float:
-    """Operations a token, forward and backward: 2 for each matrix entry forward, as many for the gradient of the input
-    and as many for that of the weight (Kaplan et al. 2020, https://arxiv.org/abs/2001.08361), which a frozen weight
-    does not need; attention over half of `length` tokens, on average, counts likewise. Recomputation adds a forward
-    pass."""
-    matrices, attention = shape.linear + shape.head, 2 * shape.layers * shape.queries * length / 2
-    passes = 3 if strategy.method == "full" else 2
-    again = 1 if strategy.recompute else 0
-    return 2 * matrices * (passes + again) + 2 * attention * (3 + again)
 
 
 def _strategies(devices: int) -> Iterator[Strategy]:

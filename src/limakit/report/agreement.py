@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from limakit.report.rates import share_interval
 from limakit.report.reliability import beyond_chance, cohen_kappa
-from limakit.report.resample import bootstrap_interval, resampled_rates
+from limakit.report.resample import resampled_rates
 
 POINTS = np.array([[1, 0.5, 0], [0.5, 1, 0.5], [0, 0.5, 1]])
 """Points for (first judge, second judge), each 0 where one system won, 1 for a tie, 2 where the other won."""
@@ -25,7 +26,7 @@ class Agreement:
     """Tie-discounted agreement, 0 to 1."""
     low: float
     high: float
-    """Interval of `rate` from the bootstrap over prompts."""
+    """Interval of `rate` over prompts, as of a win rate."""
     chance: float
     """What judges with these shares of labels would reach without looking."""
     corrected: float
@@ -46,7 +47,7 @@ def agreement(
     sums = np.bincount(cluster, weights=points)[None, :].astype(float)
     counts = np.bincount(cluster)[None, :].astype(float)
     rates = resampled_rates(sums, counts, resamples=resamples, seed=seed)[:, 0]
-    low, high = bootstrap_interval(rates, confidence, sums.shape[1])
+    low, high, _ = share_interval(sums[0], counts[0], rates, confidence)
     share = table / table.sum()
     rate, chance = float(points.mean()), float(share.sum(1) @ POINTS @ share.sum(0))
     return Agreement(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from limakit.records import Verdict
-from limakit.report.rates import wilson
+from limakit.report.rates import share_interval, wilson
 from limakit.report.resample import bootstrap_interval, resampled_rates
 from limakit.report.significance import sign_test
 
@@ -83,18 +83,18 @@ def self_preference(
 def _share(
     name: str, decided: Sequence[tuple[str, bool]], *, resamples: int, seed: int, confidence: float
 ) -> dict[str, Any]:
-    """Share of yes among (prompt, yes or no): by Wilson where every prompt is there once, else by bootstrap over
-    prompts, as long as not all are alike."""
+    """Share of yes among (prompt, yes or no): by Wilson where every prompt is there once, else as a win rate over
+    prompts."""
     if not decided:
         return {name: 0, "decided": 0, "share": None, "low": None, "high": None, "p": None}
     yes, number = sum(won for _, won in decided), len(decided)
     _, cluster = np.unique([prompt for prompt, _ in decided], return_inverse=True)
     counts = np.bincount(cluster).astype(float)
-    if len(counts) == number or yes in (0, number):
+    if len(counts) == number:
         low, high = wilson(yes / number * len(counts), len(counts), confidence)
     else:
         sums = np.bincount(cluster, weights=[float(won) for _, won in decided]).astype(float)
         rates = resampled_rates(sums[None], counts[None], resamples=resamples, seed=seed)
-        low, high = bootstrap_interval(rates[:, 0], confidence, len(counts))
+        low, high, _ = share_interval(sums, counts, rates[:, 0], confidence)
     p = sign_test(yes, number - yes)
     return {name: yes, "decided": number, "share": yes / number, "low": low, "high": high, "p": p}

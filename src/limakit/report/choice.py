@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from limakit.records import Verdict
 from limakit.report.figures import BLUE, GREY, LOOK, ORANGE, WIDTH
+from limakit.report.rates import share_interval
 from limakit.report.resample import bootstrap_interval, resampled_rates
 from limakit.report.svg import INK, to_svg
 
@@ -24,7 +25,7 @@ def rank(
     """One row a system, in the order given; empty where no verdict has a label.
 
     `win`, `tie`, `lose` and `missing` count its comparisons; `win_rate` is (wins + ties / 2) / labels with its
-    bootstrap interval `low` to `high`; `best` the share of resamples in which no other has a higher rate, equal ones
+    interval `low` to `high`; `best` the share of resamples in which no other has a higher rate, equal ones
     sharing it; `behind` the interval of the best one's lead over it, None for the best one itself.
     """
     labelled = [verdict for verdict in verdicts if verdict.label is not None]
@@ -54,7 +55,8 @@ def rank(
         row: dict[str, Any] = {"system": name, **tally[name], "win_rate": None, "low": None, "high": None}
         row |= {"best": round(float(best[number]), 4), "behind": None}
         if counts[number].any():
-            low, high = bootstrap_interval(samples[:, number], confidence, int((counts[number] > 0).sum()))
+            met = counts[number] > 0
+            low, high, _ = share_interval(sums[number, met], counts[number, met], samples[:, number], confidence)
             row |= {"win_rate": round(float(rates[number]), 6), "low": round(low, 6), "high": round(high, 6)}
             if number != first:
                 lead = bootstrap_interval(samples[:, first] - samples[:, number], confidence, len(prompts))

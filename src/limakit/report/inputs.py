@@ -9,6 +9,20 @@ from limakit.records import Example, Grade, Pair, Response, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """What one experiment of the study published."""
+
+    name: str
+    """`ablate`, `dialogue` or `superficiality`."""
+    page: str
+    """Its own page, as a link from the report's folder."""
+    said: Sequence[str]
+    """Its result in sentences."""
+    figures: Mapping[str, str]
+    """Name to SVG."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """Everything the report shows. Parts that a study does not have stay empty and their sections are left out."""
 
@@ -38,3 +52,4 @@ class Inputs:
     """train/<run>/run.json."""
     manifests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Stage name to its manifest, in the order of the stages."""
+    experiments: Sequence[Experiment] = ()

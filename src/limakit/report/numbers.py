@@ -56,6 +56,7 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
         "training": _training(inputs.metrics, inputs.run),
         "sources": _sources(inputs.examples),
         "given": _given(recipe, inputs.manifests),
+        "experiments": [{"name": e.name, "page": e.page, "said": list(e.said)} for e in inputs.experiments],
         "reproduce": {
             "seed": recipe.seed,
             "recipe": recipe.resolved(),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -62,6 +63,8 @@ def build(inputs: Inputs) -> Report:
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         figures=figures,
+        experiments=inputs.experiments,
+        captions={name: _caption(svg) for experiment in inputs.experiments for name, svg in experiment.figures.items()},
         panels=_panels(values["comparison"]["judges"]),
         persons=[judge for judge in values["comparison"]["judges"] if judge["kind"] == "person"],
         matrix=_matrix(values["comparison"]["agreement"]),
@@ -95,6 +98,11 @@ def draw(values: Mapping[str, Any], inputs: Inputs) -> dict[str, str]:
     if any(line.get("loss") is not None for line in inputs.metrics):
         figures["loss"] = loss_curve(inputs.metrics, values["training"]["epochs"], name="loss")
     return figures
+
+
+def _caption(svg: str) -> str:
+    """The title that a figure carries."""
+    return ElementTree.fromstring(svg)[0].text or ""
 
 
 def _panels(judges: Sequence[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any]]]:

@@ -7,6 +7,7 @@ beside every one of them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +69,7 @@ def outcome(
     """Rates and intervals from verdicts that all compare `candidate` with one other system; None without any label.
 
     Shares have Wilson intervals where each prompt has one label, and bootstrap intervals over prompts otherwise; the
-    win rate has a bootstrap interval. Where fewer than `FEW` prompts differ from the most frequent result there is too
-    little to resample, and the interval is `clustered_wilson`.
+    win rate has a bootstrap interval; `share_interval` says where there is too little to resample.
     """
     by_prompt = scores(verdicts, candidate)
     if not by_prompt:
@@ -86,9 +86,7 @@ def outcome(
         total = float(sums[row].sum())
         if exact:
             return Rate(total / labels, *wilson(total / labels * prompts, prompts, confidence), "wilson")
-        if prompts - np.unique(sums[row] / counts[row], return_counts=True)[1].max() < FEW:
-            return Rate(total / labels, *clustered_wilson(sums[row], counts[row], confidence), "wilson")
-        return Rate(total / labels, *bootstrap_interval(samples[:, row], confidence, prompts), "bootstrap")
+        return Rate(total / labels, *share_interval(sums[row], counts[row], samples[:, row], confidence))
 
     return Outcome(
         win=won,
@@ -102,6 +100,16 @@ def outcome(
         tie_share=rate(2, alone),
         lose_share=rate(3, alone),
     )
+
+
+def share_interval(
+    sums_P: Floats, counts_P: Floats, samples: Floats, confidence: float
+) -> tuple[float, float, Literal["wilson", "bootstrap"]]:
+    """Both ends of the interval of sum(sums) / sum(counts), scores from 0 to 1, and how it was found: from `samples`,
+    its resamples, or, where fewer than `FEW` prompts differ from the most frequent result, as `clustered_wilson`."""
+    if len(sums_P) - np.unique(sums_P / counts_P, return_counts=True)[1].max() < FEW:
+        return *clustered_wilson(sums_P, counts_P, confidence), "wilson"
+    return *bootstrap_interval(samples, confidence, len(sums_P)), "bootstrap"
 
 
 def clustered_error(sums_P: Floats, counts_P: Floats) -> float:

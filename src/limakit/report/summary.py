@@ -15,12 +15,11 @@ from limakit.report.bias import Lengths, length_bias, position_bias, self_prefer
 from limakit.report.length_control import length_controlled
 from limakit.report.people import PEOPLE, against_people, kind, panels
 from limakit.report.power import detectable, prompts_needed
-from limakit.report.ranking import davidson
-from limakit.report.rates import clustered_error, outcome, scores
+from limakit.report.ranking import worths
+from limakit.report.rates import clustered_error, outcome, scores, share_interval
 from limakit.report.reliability import fleiss_kappa, krippendorff_alpha
-from limakit.report.resample import bootstrap_interval, draws, resampled_rates
+from limakit.report.resample import bootstrap_interval, resampled_rates
 
-RANKING_RESAMPLES = 1000
 RANKING_PRIOR = 0.01
 """Precision of the prior on log worths: weak, and enough for a system that never wins to have a place."""
 SMALL_DIFFERENCE = 0.05
@@ -83,7 +82,7 @@ def summarise(
                 "position": position_bias(own, **options),
                 "length": length_bias(own, lengths, **options) if lengths is not None else None,
                 "self": self_preference(verdicts, judge, author, **options) if author in systems else None,
-                "ranking": _ranking(own, seed=seed, confidence=confidence),
+                "ranking": _ranking(own, confidence),
             }
         )
     agreed = {
@@ -141,7 +140,7 @@ def _finer(
         sums = np.bincount(cluster, weights=graded).astype(np.float64)
         counts = np.bincount(cluster).astype(np.float64)
         rates = resampled_rates(sums[None], counts[None], resamples=options["resamples"], seed=options["seed"])
-        low, high = bootstrap_interval(rates[:, 0], options["confidence"], len(sums))
+        low, high, _ = share_interval(sums, counts, rates[:, 0], options["confidence"])
         error = clustered_error(sums, counts)
         found["preference"] = {"value": float(np.mean(graded)), "low": low, "high": high, "error": error}
     # With all scores or all differences alike there is nothing to fit, and the prior's certainty would be false.
@@ -159,7 +158,7 @@ def _differences(
     """Whether a candidate does better against one baseline than against another.
 
     The interval is of the difference of the two win rates, prompts drawn for both at once; the tests compare the two on
-    the prompts that were judged for both.
+    the prompts that were judged for both, two of them at least.
     """
     found = [
         scores([verdict for verdict in verdicts if {verdict.a, verdict.b} == set(contest)], contest[0])
@@ -174,7 +173,7 @@ def _differences(
     rows = []
     for one, two in combinations(range(len(contests)), 2):
         shared = (counts[one] > 0) & (counts[two] > 0)
-        if contests[one][0] != contests[two][0] or not shared.any():
+        if contests[one][0] != contests[two][0] or shared.sum() < 2:
             continue
         low, high = bootstrap_interval(rates[:, one] - rates[:, two], options["confidence"], int(shared.sum()))
         totals = sums.sum(1) / np.maximum(1, counts.sum(1))
@@ -196,8 +195,8 @@ def _differences(
     return rows
 
 
-def _ranking(verdicts: Sequence[Verdict], *, seed: int, confidence: float) -> dict[str, Any] | None:
-    """Davidson log worths of three or more systems, best first, with bootstrap intervals over prompts."""
+def _ranking(verdicts: Sequence[Verdict], confidence: float) -> dict[str, Any] | None:
+    """Davidson log worths of three or more systems, best first, with intervals over prompts."""
     labelled = [verdict for verdict in verdicts if verdict.label is not None]
     systems = sorted({name for verdict in labelled for name in (verdict.a, verdict.b)})
     if len(systems) < 3:
@@ -209,16 +208,13 @@ def _ranking(verdicts: Sequence[Verdict], *, seed: int, confidence: float) -> di
         first, second = sorted((verdict.a, verdict.b))
         column = 1 if verdict.winner is None else 0 if verdict.winner == first else 2
         counts_PM3[prompts[verdict.prompt_id], match_ups[first, second], column] += 1
-    flat = counts_PM3.reshape(len(prompts), -1)
-    resampled = np.concatenate([block @ flat for block in draws(len(prompts), RANKING_RESAMPLES, seed)])
-    all_counts = np.concatenate([flat.sum(0)[None], resampled]).reshape(-1, len(match_ups), 3)
     indices = np.array([[systems.index(a), systems.index(b)] for a, b in match_ups])
-    fitted = davidson(indices, all_counts, systems=len(systems), prior=RANKING_PRIOR)
-    places = []
-    for number in np.argsort(-fitted[0, :-1], kind="stable"):
-        low, high = bootstrap_interval(fitted[1:, number], confidence, len(prompts))
-        places.append({"system": systems[number], "log_worth": fitted[0, number], "low": low, "high": high})
-    return {"systems": places, "nu": np.exp(fitted[0, -1])}
+    found, low, high, nu = worths(indices, counts_PM3, systems=len(systems), prior=RANKING_PRIOR, confidence=confidence)
+    places = [
+        {"system": systems[n], "log_worth": found[n], "low": low[n], "high": high[n]}
+        for n in np.argsort(-found, kind="stable")
+    ]
+    return {"systems": places, "nu": nu}
 
 
 def _agreements(verdicts: Sequence[Verdict], options: dict[str, Any]) -> dict[str, Any] | None:

@@ -59,6 +59,8 @@ def read(path: Path) -> VerdictFile:
         raise InputError("is empty", where=path, fix=f"Expected {LAYOUTS}.")
     if start.startswith(b"["):
         layouts, rows = _OF_LISTS, read_json(path)
+    elif start.split(b"\n")[0].strip() == b"{":
+        raise InputError("is one JSON object, not rows of verdicts", where=path, fix=f"Expected {LAYOUTS}.")
     elif start.startswith(b"{"):
         layouts, rows = _OF_LINES, read_jsonl(path, dict)
     else:

@@ -6,6 +6,11 @@ from typing import Any
 from limakit.records import Response
 
 SMOKE_TEST = "a smoke test, not a preference"
+EXPERIMENTS = {
+    "ablate": "Ablations, as in the paper’s figures 5 and 6",
+    "dialogue": "Dialogue, as in the paper’s figure 7",
+    "superficiality": "How much fine-tuning changed, token by token",
+}
 FEW_GRADES = (
     "Few answers bound a share loosely: 24 safe of 30 is anything from 63 to 90 %, and 30 of 30 may still be 89 %."
 )
@@ -177,6 +182,11 @@ def ended(answer: Response) -> str:
     """How long an answer is and how it ended, as far as that is known."""
     long = f"{len(answer.text):,} characters" if answer.tokens is None else f"{answer.tokens:,} tokens"
     return long + {"eot": ", ended by itself", "length": ", cut at the limit", "unknown": ""}[answer.finish]
+
+
+def worth_ends(place: Mapping[str, Any]) -> str:
+    """Interval of a log worth; one prompt alone tells none."""
+    return "[no interval]" if place["low"] is None else f"[{place['low']:+.2f}, {place['high']:+.2f}]"
 
 
 def money(amount: float) -> str:

@@ -1,6 +1,7 @@
 """Files that a user names as a source, and the lines in them: bounded in memory, whatever they hold."""
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +39,40 @@ def find(path: Path, endings: Sequence[str], what: str) -> list[Given]:
         return [Given(path=path, label=path.name)]
     if not path.is_dir():
         raise InputError("no such file or folder", where=path, fix=fix)
-    found = sorted(p for p in path.rglob("*") if p.is_file() and p.name.lower().endswith(tuple(endings)))
+    found = [p for p in files_in(path) if p.name.lower().endswith(tuple(endings))]
     if not found:
         raise InputError(f"no {' or '.join(endings)} file in this folder", where=path, fix=fix)
     return [Given(path=p, label=p.relative_to(path).as_posix()) for p in found]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files in a folder and those below it, by name. Links to folders are followed, each folder once, by the way
+    that needs fewest links; links that lead nowhere are passed over.
+
+    Raises InputError where a folder must not be read.
+    """
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        links: list[Path] = []
+        for start in waiting:
+            for base, below, names in os.walk(start, onerror=_unreadable):
+                known = Path(base).stat()
+                mark = known.st_dev, known.st_ino
+                if mark in seen:
+                    below.clear()
+                    continue
+                seen.add(mark)
+                below.sort()
+                links += (path for path in (Path(base, name) for name in below) if path.is_symlink())
+                found += (path for path in (Path(base, name) for name in names) if path.is_file())
+        waiting = links
+    return sorted(found)
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"cannot be read: {error.strerror}", where=error.filename, fix="Allow reading, or move it away.")
 
 
 def blocks(path: Path, *, large_windows: bool = False) -> Iterator[bytes]:

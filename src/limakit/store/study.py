@@ -98,6 +98,13 @@ class Study:
             handle.flush()
             yield
 
+    def digest(self, inputs: Mapping[str, Path]) -> str:
+        """One digest of files under names that do not depend on where they lie. Raises InputError where one cannot be
+        read."""
+        found = {name: self._hashes.of(path) for name, path in sorted(inputs.items())}
+        self._hashes.save()
+        return hashlib.sha256(orjson.dumps(found)).hexdigest()
+
     def begin(
         self, stage: str, *, settings: Mapping[str, Any], inputs: Mapping[str, Path], code: Sequence[str]
     ) -> "Work":

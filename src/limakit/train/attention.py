@@ -40,8 +40,11 @@ def attend(
         raise ModelError(f"attention sinks ({type(module).__name__}) are not supported")
     sizes = [query_BHTD.shape[2]] if ends is None else ends.diff().tolist()
     window = sliding_window if sliding_window is not None and sliding_window < max(sizes) else None
-    flash = query_BHTD.is_cuda and query_BHTD.dtype != torch.float32 and not softcap
-    if flash and key_BHTD.shape[-1] == value_BHTD.shape[-1] <= 256:
+    kind = query_BHTD.device.type
+    if torch.is_autocast_enabled(kind):  # rotary embeddings have made queries and keys fp32 again
+        half = torch.get_autocast_dtype(kind)
+        query_BHTD, key_BHTD, value_BHTD = (x.to(half) for x in (query_BHTD, key_BHTD, value_BHTD))
+    if kind == "cuda" and takes_kernel(query_BHTD, key_BHTD, value_BHTD, softcap):
         return _varlen(query_BHTD, key_BHTD, value_BHTD, sizes, scaling, window), None
     groups = query_BHTD.shape[1] // key_BHTD.shape[1]
     if groups > 1:
@@ -51,6 +54,12 @@ def attend(
         for q, k, v in zip(*(x.split(sizes, 2) for x in (query_BHTD, key_BHTD, value_BHTD)), strict=True)
     ]
     return torch.cat(parts, 2).transpose(1, 2), None
+
+
+def takes_kernel(query_BHTD: Tensor, key_BHTD: Tensor, value_BHTD: Tensor, softcap: float | None) -> bool:
+    """Whether PyTorch's variable-length kernel computes this attention: 16 bits, one width up to 256, no soft-cap."""
+    half = query_BHTD.dtype == key_BHTD.dtype == value_BHTD.dtype != torch.float32
+    return half and not softcap and query_BHTD.shape[-1] == value_BHTD.shape[-1] <= 256
 
 
 def _one(q: Tensor, k: Tensor, v: Tensor, scale: float | None, window: int | None, softcap: float | None) -> Tensor:

@@ -3,25 +3,34 @@
 Both are published whole and carry the digest of every file. A state is good if its own bytes and those of all epochs
 before it are as they were published; the newest good one counts, else training starts over and arrives at the same
 bytes. Two states are kept, so that a damaged one costs an epoch, and none once training is done.
+
+A state is written by all processes, each its own part, through torch.distributed.checkpoint into safetensors files; any
+number of processes can go on from it.
 """
 
 import copy
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 from transformers import AutoModelForCausalLM, GenerationConfig
 
 from limakit.models.chat import Chat, chat_template
 from limakit.store import checkpoints, files
-from limakit.train.parallel import World, slice_like, whole
+from limakit.train.optimizer import Optimizer, blank_state
+from limakit.train.parallel import World
 from limakit.train.weights import merged, trained
 
 _STATES = 2
+_STEP = "step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +49,27 @@ class Checkpoints:
     def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype, world: World):
         self.folder, self._fingerprint, self.dtype, self._world = folder, fingerprint, dtype, world
 
-    def save(self, place: Place, model: Any, tokenizer: Any, optimizer: torch.optim.Optimizer) -> None:
+    def save(self, place: Place, model: Any, tokenizer: Any, optimizer: Optimizer) -> None:
         """Publish the epoch, then the state; then drop the states that are no longer needed.
 
-        All processes of the run take part, and the first one writes.
+        All processes of the run take part; the first one writes the epoch, and publishes.
         """
         self._save_epoch(place, model, tokenizer)
-        weights = self._gather((name, whole(parameter.detach())) for name, parameter in trained(model).items())
-        slots = self._gather(_slots(model, optimizer))
-        if self._world.leads:
-            self._save_state(place, weights, slots)
+        self._save_state(place, _state(model, optimizer))
         self._world.wait()
 
     def _save_epoch(self, place: Place, model: Any, tokenizer: Any) -> None:
-        weights = self._gather(merged(model, self.dtype))
+        tensors = merged(model, self.dtype)
+        weights = {name: value for name, value in tensors if self._world.leads}  # all must go through it
         if self._world.leads:
             checkpoints.publish_folder(
                 self.epoch(place.epoch), lambda folder: export(folder, model.config, weights, tokenizer, self.dtype)
             )
 
-    def _gather(self, tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
-        """All of them on the CPU of the first process, none elsewhere."""
-        return {name: value.cpu() for name, value in tensors if self._world.leads}
-
-    def _save_state(self, place: Place, weights: dict[str, Tensor], slots: dict[str, Tensor]) -> None:
+    def _save_state(self, place: Place, tensors: dict[str, Tensor]) -> None:
+        if not self._world.leads:
+            self._write(tensors, self._world.share(None))
+            return
         facts = {
             "fingerprint": self._fingerprint,
             "epoch": place.epoch,
@@ -72,14 +78,20 @@ class Checkpoints:
         }
 
         def fill(folder: Path) -> None:
-            save_file(weights, folder / "weights.safetensors")
-            save_file(slots, folder / "optimizer.safetensors")
+            self._write(tensors, self._world.share(folder))
             files.write_jsonl(folder / "metrics.jsonl", place.metrics)
             files.publish_json(folder / "state.json", facts)
 
         checkpoints.publish_folder(self.folder / f"state-{place.epoch:02d}", fill)
         for old in self._states()[_STATES:]:
             checkpoints.remove(old)
+
+    def _write(self, tensors: dict[str, Tensor], folder: Path | None) -> None:
+        """This process's part of the tensors; returns when all have written theirs."""
+        assert folder is not None
+        writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
+        with _alone():
+            save(tensors, storage_writer=writer, no_dist=self._world.size == 1)
 
     def latest(self) -> tuple[Place, Path] | None:
         """The newest good state of this run and its folder, or None; the first process looks."""
@@ -114,18 +126,14 @@ class Checkpoints:
         """Folder of an epoch's checkpoint, counted from 1."""
         return self.folder / f"epoch-{epoch:02d}"
 
-
-def restore(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> None:
-    """Put a state's weights and optimiser moments in place, bit by bit."""
-    weights, slots = load_file(folder / "weights.safetensors"), load_file(folder / "optimizer.safetensors")
-    with torch.no_grad():
-        for name, parameter in trained(model).items():
-            parameter.copy_(slice_like(weights[name], parameter))
-    for name, parameter in trained(model).items():
-        for key, value in slots.items():
-            kind, _, owner = key.partition(":")
-            if owner == name:
-                optimizer.state[parameter][kind] = slice_like(value, parameter)
+    def restore(self, place: Place, folder: Path, model: Any, optimizer: Optimizer) -> None:
+        """Put a state's weights and optimiser moments in place, bit by bit; each process reads its own part."""
+        for parameter in trained(model).values():
+            optimizer.state[parameter].update(blank_state(optimizer, parameter))
+            optimizer.state[parameter][_STEP].fill_(place.step)
+        reader = HuggingFaceStorageReader(str(folder))
+        with _alone():
+            load(_state(model, optimizer), storage_reader=reader, no_dist=self._world.size == 1)
 
 
 def export(folder: Path, config: Any, weights: dict[str, Tensor], tokenizer: Any, dtype: torch.dtype) -> None:
@@ -152,8 +160,19 @@ def export(folder: Path, config: Any, weights: dict[str, Tensor], tokenizer: Any
     files.publish_json(folder / "config.json", {**written, "dtype": str(dtype).removeprefix("torch.")})
 
 
-def _slots(model: Any, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """The optimiser's tensors, named `kind:parameter`."""
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Without torch's warning that one process works alone."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is disabled")
+        yield
+
+
+def _state(model: Any, optimizer: Optimizer) -> dict[str, Tensor]:
+    """The tensors of a state themselves, not copies: weights by name, moments as `kind:name`. The number of steps is
+    the same for all and stands in `state.json`."""
+    found: dict[str, Tensor] = {}
     for name, parameter in trained(model).items():
-        for kind, value in optimizer.state[parameter].items():
-            yield f"{kind}:{name}", whole(value)
+        found[name] = parameter.detach()
+        found |= {f"{kind}:{name}": value for kind, value in optimizer.state[parameter].items() if kind != _STEP}
+    return found

@@ -2,7 +2,7 @@
 
 It acts on what attention and feed-forward add to the residual stream, p_i = p · i / (L − 1). Which modules add to the
 stream differs between families (attention and MLP in Llama, the norms after them in Gemma 2 and OLMo 2), so it is
-found out by measurement: those whose outputs, added up, are exactly what the layer changed.
+found out by measurement: those whose outputs, added up with what came in, are exactly what the layer puts out.
 
 One forward hook is shared by all of them and reads p from a 0-d tensor on the module: a Python float would compile one
 graph a layer, and skipping p = 0 would drop nothing at all under torch.compile.
@@ -18,7 +18,7 @@ from limakit.errors import ModelError
 from limakit.train.batches import derive
 
 _P = "residual_dropout"
-_CHANGE = "output − input"
+_IN, _OUT = "layer's input", "layer's output"
 _TOLERANCE = 1e-3
 
 
@@ -57,15 +57,17 @@ def residual_branches(model: Any) -> list[list[str]]:
     """For each layer the names of the child modules whose outputs join the residual stream.
 
     One short pass in evaluation mode records what goes in and out of every layer and of its children. The branches
-    are the fewest children for which output − input is a weighted sum of their outputs with one common weight.
+    are the fewest children for which the layer's output is a multiple of its input plus a multiple of their sum; the
+    multiples are 1 but in families that scale (the whole layer in Gemma 4).
     """
     layers = decoder_layers(model)
     seen: list[dict[str, Tensor]] = [{} for _ in layers]
     handles = []
     for index, layer in enumerate(layers):
-        handles.append(layer.register_forward_hook(_recorder(seen[index], _CHANGE), with_kwargs=True))
+        handles.append(layer.register_forward_pre_hook(_taker(seen[index]), with_kwargs=True))
+        handles.append(layer.register_forward_hook(_recorder(seen[index], _OUT)))
         for name, child in layer.named_children():
-            handles.append(child.register_forward_hook(_recorder(seen[index], name), with_kwargs=True))
+            handles.append(child.register_forward_hook(_recorder(seen[index], name)))
     training = model.training
     model.eval()
     rows = model.get_input_embeddings().weight
@@ -82,9 +84,9 @@ def residual_branches(model: Any) -> list[list[str]]:
 
 
 def _explain(names: tuple[str, ...], layers: list[dict[str, Tensor]], model: str) -> list[str]:
-    """The children that explain the change in every layer with these children: one layer alone may mislead."""
-    width = layers[0][_CHANGE].shape
-    children = [name for name in names if name != _CHANGE and layers[0][name].shape == width]
+    """The children that explain every layer with these children: one layer alone may mislead."""
+    width = layers[0][_OUT].shape
+    children = [name for name in names if name not in (_IN, _OUT) and layers[0][name].shape == width]
     for count in range(1, len(children) + 1):
         for chosen in combinations(children, count):
             if all(_adds_up(layer, chosen) for layer in layers):
@@ -95,21 +97,31 @@ def _explain(names: tuple[str, ...], layers: list[dict[str, Tensor]], model: str
 
 
 def _adds_up(layer: dict[str, Tensor], chosen: tuple[str, ...]) -> bool:
-    """Whether the change is a multiple of the chosen outputs' sum, for the median token: a few have huge values."""
-    change = layer[_CHANGE].double().flatten(0, -2)
+    """Whether output = a · input + b · sum of the chosen, a and b by least squares, with an error that is small beside
+    what the chosen add, for the median token: a few have huge values."""
+    start, out = (layer[name].double().flatten(0, -2) for name in (_IN, _OUT))
     total = torch.stack([layer[name].double().flatten(0, -2) for name in chosen]).sum(0)
-    weight = (total * change).sum() / total.square().sum().clamp(min=1e-30)
-    return bool(((change - weight * total).norm(dim=-1) / change.norm(dim=-1)).median() <= _TOLERANCE)
+    terms = torch.stack([start.flatten(), total.flatten()], 1)
+    weights = torch.linalg.lstsq(terms, out.reshape(-1, 1)).solution[:, 0]
+    added = weights[1] * total
+    error = out - weights[0] * start - added
+    return bool((error.norm(dim=-1) / added.norm(dim=-1)).median() <= _TOLERANCE)
+
+
+def _taker(taken: dict[str, Tensor]) -> Any:
+    """A hook that notes what goes into a layer."""
+
+    def note(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        taken[_IN] = (args[0] if args else kwargs["hidden_states"]).clone()  # some layers change it in place
+
+    return note
 
 
 def _recorder(taken: dict[str, Tensor], name: str) -> Any:
-    """A hook that notes a child's output, or for the layer itself the change it made."""
+    """A hook that notes an output."""
 
-    def note(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        out = output[0] if isinstance(output, tuple) else output
-        if name == _CHANGE:
-            out = out - (args[0] if args else kwargs["hidden_states"])
-        taken[name] = out
+    def note(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        taken[name] = output[0] if isinstance(output, tuple) else output
 
     return note
 

@@ -1,7 +1,6 @@
 """The training loop, from top to bottom.
 
-The paper's protocol (section 3): AdamW, learning rate falling linearly without warm-up, every epoch a checkpoint. Where
-the paper is silent: weight decay acts on matrices only, embeddings included, and not on norm gains and biases.
+The paper's protocol (section 3): AdamW, learning rate falling linearly without warm-up, every epoch a checkpoint.
 """
 
 import math
@@ -19,8 +18,9 @@ from limakit.store import checkpoints as store
 from limakit.store import files
 from limakit.train import loss
 from limakit.train.batches import Document, batches
-from limakit.train.checkpoint import Checkpoints, Place, restore
-from limakit.train.parallel import World, deal, settle, whole
+from limakit.train.checkpoint import Checkpoints, Place
+from limakit.train.optimizer import Optimizer, gradient_norm, make_optimizer
+from limakit.train.parallel import World, deal, settle
 from limakit.train.step import gradients, precision
 
 METRICS = "metrics.jsonl"
@@ -59,7 +59,7 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = lr
             total, limit = gradients(model, batch, settings, limit, (seed, epoch, step), world)
-            norm = whole(torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
+            norm = gradient_norm(optimizer)
             row = {
                 "epoch": epoch,
                 "step": step,
@@ -93,21 +93,6 @@ def fit(
     return place
 
 
-def make_optimizer(model: Any, settings: Train) -> torch.optim.AdamW:
-    """AdamW, fused, with weight decay on matrices only."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=settings.learning_rate,
-        betas=(settings.beta1, settings.beta2),
-        fused=True,
-    )
-
-
 def learning_rate(step: int, steps: int, settings: Train) -> float:
     """Of one step, counted from 1: `learning_rate` at the first, `final_learning_rate` at the last, linear between."""
     share = (step - 1) / max(1, steps - 1)
@@ -132,7 +117,7 @@ def mean_loss(model: Any, documents: Sequence[Document], settings: Train, limit:
     return world.sum(total).item() / sum(document.targets for document in documents)
 
 
-def _begin(model: Any, optimizer: torch.optim.Optimizer, checkpoints: Checkpoints, world: World) -> tuple[Place, Path]:
+def _begin(model: Any, optimizer: Optimizer, checkpoints: Checkpoints, world: World) -> tuple[Place, Path]:
     """Where to go on, with model, optimiser and `metrics.jsonl` as they were there."""
     found = checkpoints.latest()
     if found is None:
@@ -141,7 +126,7 @@ def _begin(model: Any, optimizer: torch.optim.Optimizer, checkpoints: Checkpoint
         place = Place(0, 0, [])
     else:
         place, folder = found
-        restore(folder, model, optimizer)
+        checkpoints.restore(place, folder, model, optimizer)
     log = checkpoints.folder / METRICS
     if world.leads:
         files.write_jsonl(log, place.metrics)

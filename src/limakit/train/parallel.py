@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 
 from limakit.train.batches import Document, Microbatch, microbatches
 from limakit.train.launch import processes
@@ -120,11 +120,3 @@ def deal(documents: Sequence[Document], limit: int, world: World) -> Iterator[tu
 def whole(value: Tensor) -> Tensor:
     """A tensor gathered from all processes, which must all ask for it."""
     return value.full_tensor() if isinstance(value, DTensor) else value
-
-
-def slice_like(value: Tensor, like: Tensor) -> Tensor:
-    """This process's part of a whole tensor, where `like` is spread."""
-    value = value.to(like.device)
-    if value.ndim and isinstance(like, DTensor):
-        return distribute_tensor(value, like.device_mesh, like.placements, src_data_rank=None)
-    return value

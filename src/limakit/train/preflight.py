@@ -1,22 +1,35 @@
 """What is about to be trained, for a person to look at before the first step."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from limakit.errors import TrainingError
+from limakit.models.local_shape import Shape
 from limakit.recipe_train import Train
 from limakit.store import files
 from limakit.train.batches import Document
+from limakit.train.memory import Strategy, memory, step_flops
 from limakit.train.weights import trained
 
 _OPEN, _CLOSE = "⟦", "⟧"
 
 
-def inspect(documents: Sequence[Document], model: Any, tokenizer: Any, eot: int, settings: Train) -> dict[str, Any]:
-    """Counts, token statistics, memory and one example of each source with its loss mask, as plain data.
+def inspect(
+    documents: Sequence[Document],
+    model: Any,
+    shape: Shape,
+    tokenizer: Any,
+    eot: int,
+    settings: Train,
+    device: torch.device,
+    processes: int,
+) -> dict[str, Any]:
+    """Counts, token statistics, memory on each device and one example of each source with its loss mask, as plain data.
 
     Raises TrainingError where an example that was not trimmed does not train its last end-of-turn token.
     """
@@ -24,6 +37,10 @@ def inspect(documents: Sequence[Document], model: Any, tokenizer: Any, eot: int,
         if not document.trimmed and not (document.ids[-1] == eot and document.mask[-1]):
             raise TrainingError("the end-of-turn token is not in the loss", where=document.id)
     lengths = np.array([len(document.ids) for document in documents])
+    at_once = max(
+        int(lengths.max()), min(settings.tokens_per_microbatch, int(np.sort(lengths)[-settings.batch_size :].sum()))
+    )
+    needed = memory(shape, settings, planned(settings, processes), device=device.type, tokens=at_once)
     first = {document.source: document for document in reversed(documents) if document.targets}
     return {
         "examples": {
@@ -42,7 +59,7 @@ def inspect(documents: Sequence[Document], model: Any, tokenizer: Any, eot: int,
         },
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "trained_parameters": sum(parameter.numel() for parameter in trained(model).values()),
-        "memory_bytes": memory(model, settings, int(lengths.max())),
+        "memory_bytes": {**asdict(needed), "total": needed.total},
         "samples": {
             source: {"id": document.id, "text": marked(document, tokenizer)}
             for source, document in sorted(first.items())
@@ -50,23 +67,29 @@ def inspect(documents: Sequence[Document], model: Any, tokenizer: Any, eot: int,
     }
 
 
-def memory(model: Any, settings: Train, longest: int) -> dict[str, int]:
-    """Estimated bytes by part. Gradients and both moments are fp32 and only of what is trained; activations are counted
-    for a gated Llama layer: about 14 vectors of the hidden size and 4 of the feed-forward size a token, in one layer at
-    a time where the others keep only what goes into them (`gradient_checkpointing`)."""
-    config = model.config
-    moved = sum(parameter.numel() for parameter in trained(model).values())
-    tokens = max(settings.tokens_per_microbatch, longest)
-    width = 14 * config.hidden_size + 4 * getattr(config, "intermediate_size", 4 * config.hidden_size)
-    layers = config.num_hidden_layers
-    kept = layers * config.hidden_size + width if settings.gradient_checkpointing else layers * width
-    parts = {
-        "weights": sum(parameter.numel() * parameter.element_size() for parameter in model.parameters()),
-        "gradients": 4 * moved,
-        "optimizer": 8 * moved,
-        "activations": tokens * kept * (4 if settings.precision == "fp32" else 2),
-    }
-    return {**parts, "total": sum(parts.values())}
+def least_hours(documents: Sequence[Document], shape: Shape, settings: Train, speed: float) -> float:
+    """Hours of the whole training at `speed` operations a second on all devices together: no run is faster than the
+    matrix products that it is made of."""
+    tokens, targets = sum(len(document.ids) for document in documents), sum(document.targets for document in documents)
+    flops = step_flops(shape, planned(settings, 1), tokens / len(documents)) * tokens
+    flops -= 2 * shape.head * (3 if settings.method == "full" else 2) * (tokens - targets)  # the head sees no prompt
+    return flops * settings.epochs / speed / 3600
+
+
+def planned(settings: Train, processes: int) -> Strategy:
+    """The recipe's own way to train."""
+    return Strategy(method=settings.method, devices=processes, recompute=settings.gradient_checkpointing)
+
+
+def summary(found: dict[str, Any], hours: float, speed: float, folder: Path) -> str:
+    """One line for the user before the first step."""
+    examples, total = found["examples"], found["memory_bytes"]["total"]
+    time = f"{hours:,.1f} h" if hours >= 1 else f"{60 * hours:,.1f} min"
+    return (
+        f"training on {examples['used']:,} examples, {examples['trimmed']:,} of them trimmed: about "
+        f"{total / 2**30:.2g} GiB of memory a device, and at least {time} at the {speed / 1e9:,.0f} GFLOP/s that a "
+        f"matrix product reaches here; what is learnt, token by token: {folder / 'preflight.txt'}"
+    )
 
 
 def marked(document: Document, tokenizer: Any) -> str:
@@ -90,7 +113,7 @@ def write(folder: Path, found: dict[str, Any]) -> None:
         f"{tokens['total']:,} tokens, {tokens['in_loss']:,} of them in the loss; mean {tokens['mean']:,}, median "
         f"{tokens['median']:,}, longest {tokens['longest']:,}.",
         f"{found['trained_parameters']:,} of {found['parameters']:,} parameters are trained; about "
-        f"{memory_bytes['total'] / 2**30:.2f} GiB of memory.",
+        f"{memory_bytes['total'] / 2**30:.2f} GiB of memory a device.",
         f"One example of each source; the loss is on what stands between {_OPEN} and {_CLOSE}.",
     ]
     for source, sample in found["samples"].items():

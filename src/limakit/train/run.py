@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ import torch
 from limakit.engine import Progress, silent
 from limakit.errors import TrainingError
 from limakit.models.chat import Chat
+from limakit.models.local_shape import read_shape
 from limakit.recipe_train import Train
 from limakit.records import Example, Prompt, Turn
 from limakit.store import files
@@ -23,6 +25,7 @@ from limakit.train.base import load
 from limakit.train.batches import render, usable
 from limakit.train.checkpoint import Checkpoints
 from limakit.train.loop import fit
+from limakit.train.optimizer import check_batches
 from limakit.train.parallel import World, join
 from limakit.train.step import FIX, precision
 
@@ -101,7 +104,8 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
     if word:
         _LOG.warning(word)
     speed.keep_memory()
-    device = world.device if world.size == 1 else torch.device("cpu")  # `shard` moves it, a layer at a time
+    # With many processes `shard` moves it, a layer at a time; with LoRA it is smaller once adapters are there.
+    device = world.device if world.size == 1 and settings.method != "lora" else torch.device("cpu")
     with _deterministic():
         torch.manual_seed(seed)
         model, tokenizer = load(job.base, device, adapters.quantization(settings))
@@ -110,11 +114,17 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
         chat = Chat(tokenizer)
         documents = render(job.examples, chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
         kept = usable(documents)
+        check_batches(kept, settings, seed, world.size)
         if settings.method != "full":
             adapters.add(model, settings, chat.eot_id, seed)
-        found = preflight.inspect(documents, model, tokenizer, chat.eot_id, settings)
+        if settings.method == "lora" and world.size == 1:
+            model.to(world.device)
+        shape = read_shape(job.base)
+        found = preflight.inspect(documents, model, shape, tokenizer, chat.eot_id, settings, world.device, world.size)
         if world.leads:
             preflight.write(job.folder, found)
+            pace = speed.matrix_speed(settings, world.device) * world.size
+            _LOG.info(preflight.summary(found, preflight.least_hours(kept, shape, settings, pace), pace, job.folder))
         held_out = render(_answered(job.dev), chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
         held_out = [document for document in held_out if document.targets]
         speed.install(model, settings)
@@ -187,6 +197,7 @@ def _finished(folder: Path, fingerprint: str, checkpoints: Checkpoints, settings
 @contextmanager
 def _deterministic() -> Iterator[None]:
     """The same bits each time on the same machine with the same number of threads."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS is not deterministic; read at its first use
     before = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
     deterministic.fill_uninitialized_memory = False

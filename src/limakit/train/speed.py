@@ -38,21 +38,35 @@ def keep_memory() -> None:
             mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
+def peak(device: torch.device, dtype: torch.dtype, size: int) -> float:
+    """Operations a second of the best of four matrix products of this size. Processor time on a CPU, times its threads,
+    since other work there would make it look slow."""
+    a, best = torch.ones(size, size, dtype=dtype, device=device), float("inf")
+    for _ in range(4):
+        torch.mm(a, a)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        clock = time.perf_counter if device.type == "cuda" else time.process_time
+        start = clock()
+        torch.mm(a, a)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, clock() - start)
+    return 2 * size**3 / best * (torch.get_num_threads() if device.type == "cpu" else 1)
+
+
+def matrix_speed(settings: Train, device: torch.device) -> float:
+    """Operations a second of a large matrix product in the recipe's precision on this device, measured now."""
+    dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
+    return peak(device, dtype, 8192 if device.type == "cuda" else 384)
+
+
 def bf16_slowdown(device: torch.device, size: int = 192) -> float:
     """How many times longer a bf16 matrix product takes than one in fp32; 1 on a GPU. A CPU without AMX, AVX512-bf16 or
     Arm's bf16 instructions needs tens of times as long. Measured, since capabilities have many names."""
     if device.type != "cpu":
         return 1.0
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        a = torch.ones(size, size, dtype=dtype)
-        best = float("inf")
-        for _ in range(4):
-            start = time.process_time()
-            torch.mm(a, a)
-            best = min(best, time.process_time() - start)
-        seconds[dtype] = best
-    return seconds[torch.bfloat16] / seconds[torch.float32]
+    return peak(device, torch.float32, size) / peak(device, torch.bfloat16, size)
 
 
 def advice(settings: Train, device: torch.device) -> str | None:

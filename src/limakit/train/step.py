@@ -18,9 +18,13 @@ from limakit.train.batches import Document, microbatches
 from limakit.train.parallel import World, deal
 
 _LOWER = "Lower train.tokens_per_microbatch, or set train.gradient_checkpointing = true."
+_WHOLE = (
+    "Earlier checkpoints are kept. Set train.gradient_checkpointing = true, lower train.batch_size, or set "
+    "train.update_in_backward = false, with which micro-batches shrink."
+)
 FIX = (
     "Set train.gradient_checkpointing = true, train.precision = 'bf16' or train.method = 'lora', lower "
-    "train.max_tokens, or use more GPUs."
+    "train.max_tokens, set train.optimizer = 'adamw-8bit', or use more GPUs."
 )
 
 
@@ -39,6 +43,8 @@ def gradients(
             return world.sum(found), limit
         if world.size > 1:
             raise TrainingError(f"out of memory with {limit:,} tokens at once", fix=_LOWER)
+        if settings.update_in_backward:  # some weights have moved, so the step cannot be done again
+            raise TrainingError(f"out of memory with a batch of {sum(len(d.ids) for d in batch):,} tokens", fix=_WHOLE)
         model.zero_grad()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -47,11 +47,20 @@ def check_export(folder: Path, model: Any, document: Document, dtype: torch.dtyp
     settle(model, world)
     if not world.leads:
         return 0.0
-    stored: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    difference = _differ(ours, _own(stored.eval().to(world.device), [document.ids]))
+    difference = _differ(ours.cpu(), _reloaded(folder, document, world.device))
     if difference > _TOLERANCE[dtype]:
         raise TrainingError(f"the checkpoint, loaded again, differs by {difference:.2g} of a logit", where=folder)
     return difference
+
+
+def _reloaded(folder: Path, document: Document, device: torch.device) -> Tensor:
+    """The logits of the model in a folder, on the CPU; computed there too where both do not fit on the device."""
+    stored: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    try:
+        return _own(stored.eval().to(device), [document.ids]).cpu()
+    except torch.OutOfMemoryError:
+        pass  # the error holds what it had computed
+    return _own(stored.to("cpu"), [document.ids])
 
 
 def _ours(model: Any, texts: list[list[int]]) -> Tensor:

@@ -6,143 +6,129 @@ grows with the number of stories that pass, not with the size of the files.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
 
-from limakit.engine import Progress
+from limakit.engine import Executor, Progress
 from limakit.recipe_sources import Reddit
 from limakit.records import Candidate, Prompt, Provenance, Reject, Turn
 from limakit.sources.given import Given
-from limakit.sources.harvest import Asked, Damaged, Item, Passed
+from limakit.sources.harvest import Asked, Item, Passed
 from limakit.sources.reddit import rules
-from limakit.sources.reddit.find import Rows, holds_comments, table
-from limakit.sources.reddit.rows import Post, post
+from limakit.sources.reddit.find import holds_comments
+from limakit.sources.reddit.rows import Post
+from limakit.sources.reddit.sift import SOURCE, STORIES, Part, Story, refused, reject, sift, sifted, site_of
 
 ENDINGS = (".ndjson", ".jsonl", ".zst", ".csv")
 EXPECTED = "Pushshift files of submissions and comments (.ndjson, .jsonl, .zst), a table (.csv), or a folder of them"
-STORIES, QUESTIONS, OTHERS = "WritingPrompts", "AskReddit", "other communities"
-_SOURCE = "reddit"
+SPLIT_BYTES = 32 << 20
 
 
-def read(files: Sequence[Given], settings: Reddit, progress: Progress) -> Iterator[Item]:
-    """Items of all files: submissions first, then the replies to them, then the best of those by Id."""
-    comments = [
-        file
-        for file in files
-        if file.path.suffix.lower() != ".csv" and holds_comments(file, large_windows=settings.large_windows)
-    ]
+def read(
+    files: Sequence[Given],
+    settings: Reddit,
+    progress: Progress,
+    *,
+    executor: Executor,
+    split_bytes: int = SPLIT_BYTES,
+) -> Iterator[Item]:
+    """Items of all files: submissions first, then the replies to them, then the best of those by Id.
+
+    Plain ndjson is read in parts by the `executor`; tables and packed files are read here, one after the other.
+    """
+    parts = _parts(files, settings, split_bytes)
     prompts: dict[str, Post] = {}
-    best: dict[str, tuple[Post, str]] = {}
-    order = [file for file in files if file not in comments] + comments
-    for done, file in enumerate(order):
-        progress("reading reddit", done, len(files), "files")
-        wanted = (STORIES,) if file in comments else (STORIES, QUESTIONS)
-        for found in _posts(file, wanted, settings):
-            if not isinstance(found, Post):
-                yield found
-            elif found.title:
-                yield _submission(found, prompts, settings)
-            else:
-                yield from _reply(found, prompts, best, settings)
-    progress("reading reddit", len(files), len(files), "files")
+    best: dict[str, Story] = {}
+    done = 0
+    for cut, group in groupby(parts, key=lambda part: part.stop is not None):
+        some = list(group)
+        found = executor.map(partial(sift, settings=settings), some) if cut else (sifted(p, settings) for p in some)
+        for one in found:
+            progress("reading reddit", done, len(parts), "parts")
+            for item in one:
+                if isinstance(item, Story):
+                    yield from _reply(item, prompts, best, settings)
+                elif isinstance(item, Post):
+                    yield _submission(item, prompts, settings)
+                else:
+                    yield item
+            done += 1
+    progress("reading reddit", len(parts), len(parts), "parts")
     for name in sorted(best):
-        yield _candidate(prompts[name], *best[name], settings)
+        yield _candidate(prompts[name], best[name], settings)
 
 
-def _posts(file: Given, wanted: Sequence[str], settings: Reddit) -> Iterator[Post | Item]:
-    """Posts of the wanted communities in one file; items for what is not read, or cannot be."""
-    is_table = file.path.suffix.lower() == ".csv"
-    community = file.path.stem if is_table else ""
-    rows = table(file) if is_table else Rows(file, wanted, large_windows=settings.large_windows)
-    for place, row in rows:
-        try:
-            if isinstance(row, str):
-                raise ValueError(row)
-            found = post(row, community)
-        except ValueError as error:
-            yield Damaged(site=OTHERS, file=file.label, place=place, reason=str(error))
-        else:
-            mine = found.community == STORIES or (found.community == QUESTIONS and found.title)
-            yield found if mine else Passed(site=OTHERS, kind="other")
-    if isinstance(rows, Rows) and rows.passed:
-        yield Passed(site=OTHERS, kind="other", count=rows.passed)
+def _parts(files: Sequence[Given], settings: Reddit, split_bytes: int) -> list[Part]:
+    """The files in parts, those of submissions first; a table, and what is packed, is a part of its own."""
+    told = [
+        Part(
+            file=file,
+            comments=file.path.suffix.lower() != ".csv" and holds_comments(file, large_windows=settings.large_windows),
+        )
+        for file in files
+    ]
+    parts: list[Part] = []
+    for part in sorted(told, key=lambda part: part.comments):
+        if part.file.path.suffix.lower() in (".csv", ".zst"):
+            parts.append(part)
+            continue
+        size = part.file.path.stat().st_size
+        parts += [
+            Part(file=part.file, comments=part.comments, begin=at, stop=min(size, at + split_bytes))
+            for at in range(0, size, split_bytes)
+        ]
+    return parts
 
 
 def _submission(found: Post, prompts: dict[str, Post], settings: Reddit) -> Item:
     if found.community == STORIES:
         prompts[found.id] = found
-        return Passed(site=_site(found), kind="question")
+        return Passed(site=site_of(found), kind="question")
     title = rules.question(found)
-    reason = _refused(found, settings)
+    reason = refused(found, settings)
     if reason is None and (detail := rules.not_alone(title)):
         reason = ("not_alone", detail)
     if reason is not None:
-        return _reject(found, reason)
-    name = f"{_SOURCE}/{_site(found)}/{found.id}"
+        return reject(found, reason)
+    name = f"{SOURCE}/{site_of(found)}/{found.id}"
     prompt = Prompt(
         id=name,
         messages=(Turn(role="user", content=title),),
-        category=_site(found),
+        category=site_of(found),
         group="ask_reddit",
         provenance=(_provenance(found, found.title, settings),),
     )
-    return Asked(site=_site(found), score=found.score, prompt=prompt)
+    return Asked(site=site_of(found), score=found.score, prompt=prompt)
 
 
-def _reply(
-    found: Post, prompts: dict[str, Post], best: dict[str, tuple[Post, str]], settings: Reddit
-) -> Iterator[Item]:
-    """A reply becomes the best so far or a reject; the one that it beats becomes a reject."""
-    reason = ("further_down", "") if found.parent != f"t3_{found.link}" else _refused(found, settings)
-    text = "" if reason else rules.story(found.text)
-    reason = reason or _unkept(found, text, prompts, settings)
-    if reason is not None:
-        yield _reject(found, reason)
+def _reply(story: Story, prompts: dict[str, Post], best: dict[str, Story], settings: Reddit) -> Iterator[Reject]:
+    """A story becomes the best so far or a reject; the one that it beats becomes a reject."""
+    found = story.post
+    if found.link not in prompts:
+        yield reject(found, ("no_question", f"submission {found.link} is not in the files"))
+        return
+    if detail := rules.unfit(prompts[found.link], settings.min_score):
+        yield reject(found, ("unfit_question", detail))
         return
     rival = best.get(found.link)
     if rival is None:
-        best[found.link] = found, text
-    elif (-found.score, found.id) < (-rival[0].score, rival[0].id):
-        best[found.link] = found, text
-        yield _reject(rival[0], ("not_best", ""))
+        best[found.link] = story
+    elif (-found.score, found.id) < (-rival.post.score, rival.post.id):
+        best[found.link] = story
+        yield reject(rival.post, ("not_best", ""))
     else:
-        yield _reject(found, ("not_best", ""))
+        yield reject(found, ("not_best", ""))
 
 
-def _unkept(found: Post, text: str, prompts: dict[str, Post], settings: Reddit) -> tuple[str, str] | None:
-    """The first rule against the text of a reply and what it replies to."""
-    if len(text) < settings.min_chars:
-        return "short_reply", f"{len(text)} characters"
-    if len(text) > settings.max_chars:
-        return "long_reply", f"{len(text)} characters"
-    if detail := rules.points_elsewhere(text):
-        return "points_elsewhere", detail
-    if found.link not in prompts:
-        return "no_question", f"submission {found.link} is not in the files"
-    if detail := rules.unfit(prompts[found.link], settings.min_score):
-        return "unfit_question", detail
-    return None
-
-
-def _refused(found: Post, settings: Reddit) -> tuple[str, str] | None:
-    """The first rule against a post of either kind."""
-    if found.gone:
-        return "deleted", ""
-    if found.nsfw:
-        return "nsfw", ""
-    if found.official:
-        return "moderator", found.author or ""
-    if found.score < settings.min_score:
-        return "low_score", f"score below {settings.min_score}"
-    return None
-
-
-def _candidate(prompt: Post, reply: Post, text: str, settings: Reddit) -> Candidate:
+def _candidate(prompt: Post, story: Story, settings: Reddit) -> Candidate:
+    reply = story.post
     return Candidate(
-        id=f"{_SOURCE}/{_site(reply)}/{reply.id}",
-        source=_SOURCE,
+        id=f"{SOURCE}/{site_of(reply)}/{reply.id}",
+        source=SOURCE,
         group="writing_prompts",
-        site=_site(reply),
+        site=site_of(reply),
         prompts=(rules.asked(prompt),),
-        replies=(Turn(role="assistant", content=text),),
+        replies=(Turn(role="assistant", content=story.text),),
         score=reply.score,
         provenance=(
             _provenance(reply, prompt.title, settings, prompt),
@@ -151,22 +137,12 @@ def _candidate(prompt: Post, reply: Post, text: str, settings: Reddit) -> Candid
     )
 
 
-def _site(found: Post) -> str:
-    return f"r/{found.community}"
-
-
-def _reject(found: Post, reason: tuple[str, str]) -> Reject:
-    site = _site(found)
-    name = f"{_SOURCE}/{site}/{found.id}"
-    return Reject(id=name, source=_SOURCE, site=site, rule=reason[0], detail=reason[1], score=found.score)
-
-
 def _provenance(found: Post, title: str, settings: Reddit, prompt: Post | None = None) -> Provenance:
     """Origin of a post; the address of a reply without one of its own leads from its `prompt`'s."""
     url = found.url or (f"{prompt.url.rstrip('/')}/{found.id}/" if prompt and prompt.url else None)
     return Provenance(
-        source=_SOURCE,
-        site=_site(found),
+        source=SOURCE,
+        site=site_of(found),
         id=found.id,
         url=url,
         title=title or None,

@@ -30,8 +30,10 @@ class Post:
     title: str
     text: str
     url: str | None
-    created: str | None
-    edited: str | None
+    posted: float | None
+    """Seconds since 1970."""
+    changed: float | None
+    """Seconds since 1970, where it was edited and the row says when."""
     flair: str
     nsfw: bool
     official: bool
@@ -44,6 +46,16 @@ class Post:
     def gone(self) -> bool:
         """Whether author or text has been deleted or removed."""
         return self.removed or (self.author or "").lower() in _GONE or self.text.lower() in _GONE
+
+    @property
+    def created(self) -> str | None:
+        """When it was posted, ISO 8601."""
+        return _moment(self.posted)
+
+    @property
+    def edited(self) -> str | None:
+        """When it was last edited, ISO 8601."""
+        return _moment(self.changed)
 
     @property
     def author_url(self) -> str | None:
@@ -71,8 +83,8 @@ def post(row: Mapping[str, Any], community: str = "") -> Post:
         title=" ".join(text_of(row.get("title", "")).split()),
         text=text_of(body) if isinstance(body, str) else "",
         url=_url(row),
-        created=_moment(row.get("created_utc")),
-        edited=_moment(row.get("edited")),
+        posted=_number(row.get("created_utc")),
+        changed=_number(row.get("edited")),
         flair=str(row.get("link_flair_text") or "").strip(),
         nsfw=_true(row.get("over_18")),
         official=official or (isinstance(author, str) and bool(_BOT.fullmatch(author))),
@@ -84,7 +96,8 @@ def post(row: Mapping[str, Any], community: str = "") -> Post:
 
 def text_of(raw: str) -> str:
     """A text with its entities decoded once, as they were escaped, and blanks that people typed as entities."""
-    text = unescape(_BLANK.sub(" ", raw)).replace("\u200b", "").replace("\xa0", " ")
+    text = unescape(_BLANK.sub(" ", raw)) if "&" in raw else raw
+    text = text.replace("\u200b", "").replace("\xa0", " ")
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
@@ -98,7 +111,7 @@ def _score(value: object) -> int:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = float(value)
@@ -107,11 +120,10 @@ def _number(value: object) -> float | None:
     return number if number == number else None
 
 
-def _moment(value: object) -> str | None:
-    """ISO 8601 of seconds since 1970 as integer, float or text; None for false, true and nonsense."""
-    number = _number(value)
+def _moment(seconds: float | None) -> str | None:
+    """ISO 8601 of seconds since 1970; None for nonsense."""
     try:
-        return datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%dT%H:%M:%S") if number and number > 1 else None
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") if seconds and seconds > 1 else None
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -60,7 +60,10 @@ def asked(prompt: Post) -> str:
 def _site(text: str) -> re.Match[str] | None:
     """Where a text speaks of the site or leads away from it."""
     small = text.lower()
-    return _SITE.search(text) if any(word in small for word in _SITE_WORDS) else None
+    for word in _SITE_WORDS:
+        if word in small:
+            return _SITE.search(text)
+    return None
 
 
 def story(text: str) -> str:

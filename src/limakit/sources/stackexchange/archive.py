@@ -1,59 +1,125 @@
 """Tables out of a .7z: streamed through the system's 7zz or 7z, else through py7zr; names in it are never followed."""
 
 import queue
+import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 from limakit.errors import InputError, MissingExtra
+from limakit.sources.stackexchange.find import Dump, check_ends
 from limakit.store import files
 
 BLOCK = 1 << 20
 RESERVE = 256 << 20
+_DAMAGED = "is damaged or truncated, or no .7z archive: it cannot be unpacked"
+_SPACE = "Free space or use another disk."
 _FIX = "Fetch the archive again, or unpack it yourself and name its folder."
 
 
-def unpack(archive: Path, member: str, to: Path) -> bool:
-    """Write one table of an archive to `to`, whole or not at all. False where the archive has no such table.
+def unpacked(work: tuple[Dump, Path]) -> Dump:
+    """The dump as plain XML files in a folder. Raises InputError where it has no posts, or they are damaged."""
+    dump, scratch = work
+    tables = {"Posts": dump.posts, "Users": dump.users, "Comments": dump.comments}
+    wanted: dict[Path, dict[str, Path]] = {}
+    for table, archive in tables.items():
+        if archive is not None:
+            wanted.setdefault(archive, {})[f"{table}.xml"] = scratch / f"{table}.xml"
+    got = {name: wanted[archive][name] for archive in wanted for name in unpack(archive, wanted[archive])}
+    if "Posts.xml" not in got:
+        raise InputError("has no Posts.xml in it", where=dump.posts, fix="Name an archive of the data dump.")
+    check_ends(got["Posts.xml"], dump.posts)
+    return replace(dump, posts=got["Posts.xml"], users=got.get("Users.xml"), comments=got.get("Comments.xml"))
 
-    Raises InputError where the archive is damaged or does not fit on the disk, MissingExtra where nothing can read it.
+
+def unpack(archive: Path, wanted: Mapping[str, Path]) -> frozenset[str]:
+    """Write tables of an archive, by name, each to its file; the names of those that the archive has.
+
+    7-Zip decodes the archive once for all of them: those of the data dump are one solid block. Raises InputError where
+    the archive is damaged or does not fit on the disk, MissingExtra where nothing can read it.
     """
     if archive.stat().st_size < 32:
         raise InputError("is too short for a .7z archive", where=archive, fix=_FIX)
     tool = shutil.which("7zz") or shutil.which("7z")
-    blocks = _by_tool(tool, archive, member) if tool else _by_py7zr(archive, member, to)
-    first = next(blocks, None)
-    if first is None:
-        return False
-    files.publish(to, _while_it_fits(chain([first], blocks), archive, to.parent))
-    return True
+    return _by_tool(tool, archive, wanted) if tool else _by_py7zr(archive, wanted)
 
 
 def _while_it_fits(blocks: Iterator[bytes], archive: Path, folder: Path) -> Iterator[bytes]:
     """The blocks, as long as the disk keeps RESERVE bytes free: what a header says about sizes proves nothing."""
     for block in blocks:
         if shutil.disk_usage(folder).free < RESERVE:
-            raise InputError(
-                "unpacks to more than the disk holds", where=archive, fix="Free space or use another disk."
-            )
+            raise InputError("unpacks to more than the disk holds", where=archive, fix=_SPACE)
         yield block
 
 
-def _by_tool(tool: str, archive: Path, member: str) -> Iterator[bytes]:
-    """Blocks of a member by the system's 7-Zip, which unpacks to standard output."""
-    command = [tool, "e", "-so", "-p", "-bd", "-y", "--", str(archive), member]
+def _by_tool(tool: str, archive: Path, wanted: Mapping[str, Path]) -> frozenset[str]:
+    """By the system's 7-Zip, which writes members one after the other to its standard output."""
+    members = _listed(tool, archive, wanted)
+    if not members:
+        return frozenset()
+    folder = wanted[members[0][0]].parent
+    folder.mkdir(parents=True, exist_ok=True)
+    size, free = sum(size for _, size in members), shutil.disk_usage(folder).free
+    if size > free:
+        raise InputError(f"unpacks to {size:,} bytes, {free:,} are free", where=archive, fix=_SPACE)
+    command = [tool, "e", "-so", "-p", "-bd", "-y", "--", str(archive), *dict(members)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         assert run.stdout is not None
-        while block := run.stdout.read(BLOCK):
-            yield block
+        try:
+            for name, size in members:
+                files.publish(
+                    wanted[name], _while_it_fits(_piece(run.stdout, size, archive), archive, wanted[name].parent)
+                )
+            more = run.stdout.read(1)
+        except BaseException:
+            run.kill()
+            raise
+    if run.returncode != 0 or more:
+        raise InputError(_DAMAGED, where=archive, fix=_FIX)
+    return frozenset(dict(members))
+
+
+def _listed(tool: str, archive: Path, wanted: Mapping[str, Path]) -> list[tuple[str, int]]:
+    """Names and sizes of the wanted members, in the order of the archive."""
+    command = [tool, "l", "-slt", "-ba", "-p", "-sccUTF-8", "--", str(archive)]
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    told = re.findall(r"^Path = (.*)\nSize = (\d*)$", run.stdout.decode(errors="replace"), re.MULTILINE)
+    members = [(name, int(size or 0)) for name, size in told if name in wanted]
     if run.returncode != 0:
-        raise InputError("is damaged or truncated: 7-Zip cannot unpack it", where=archive, fix=_FIX)
+        raise InputError(_DAMAGED, where=archive, fix=_FIX)
+    if len(dict(members)) < len(members):
+        raise InputError("holds a table twice", where=archive, fix=_FIX)
+    return members
 
 
-def _by_py7zr(archive: Path, member: str, to: Path) -> Iterator[bytes]:
+def _piece(stream: IO[bytes], size: int, archive: Path) -> Iterator[bytes]:
+    """The next `size` bytes."""
+    while size:
+        block = stream.read(min(size, BLOCK))
+        if not block:
+            raise InputError(_DAMAGED, where=archive, fix=_FIX)
+        size -= len(block)
+        yield block
+
+
+def _by_py7zr(archive: Path, wanted: Mapping[str, Path]) -> frozenset[str]:
+    """By py7zr, a member at a time."""
+    found = set()
+    for member, to in wanted.items():
+        blocks = _pulled(archive, member, to)
+        first = next(blocks, None)
+        if first is not None:
+            files.publish(to, _while_it_fits(chain([first], blocks), archive, to.parent))
+            found.add(member)
+    return frozenset(found)
+
+
+def _pulled(archive: Path, member: str, to: Path) -> Iterator[bytes]:
     """Blocks of a member by py7zr, whose unpacking pushes: a thread and a bounded queue turn it round."""
     try:
         import py7zr
@@ -97,7 +163,9 @@ def _by_py7zr(archive: Path, member: str, to: Path) -> Iterator[bytes]:
                 if member in sizes:
                     free = shutil.disk_usage(to.parent).free
                     if sizes[member] > free:
-                        raise InputError(f"unpacks to {sizes[member]:,} bytes, {free:,} are free", where=archive)
+                        raise InputError(
+                            f"unpacks to {sizes[member]:,} bytes, {free:,} are free", where=archive, fix=_SPACE
+                        )
                     opened.extract(targets=[member], factory=Factory())
             blocks.put(None)
         except BrokenPipeError:
@@ -115,7 +183,7 @@ def _by_py7zr(archive: Path, member: str, to: Path) -> Iterator[bytes]:
             if isinstance(block, InputError):
                 raise block
             if isinstance(block, Exception):
-                raise InputError("is damaged or truncated, or no .7z archive", where=archive, fix=_FIX) from None
+                raise InputError(_DAMAGED, where=archive, fix=_FIX) from None
             if block:
                 yield block
     finally:

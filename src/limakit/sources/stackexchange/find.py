@@ -1,12 +1,14 @@
 """Dumps among the files that a user names: Posts.xml, archives, folders of either; each checked before work begins."""
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from limakit.errors import InputError
+from limakit.sources.given import files_in
 from limakit.sources.stackexchange import rows
 from limakit.sources.stackexchange.names import site_of
 from limakit.sources.stackexchange.sites import group_of
@@ -65,7 +67,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise InputError("no such file or folder", where=path, fix=_FIX)
-    files = sorted(p for p in path.rglob("*") if p.is_file() and _is_posts(p))
+    files = [file for file in files_in(path) if _is_posts(file)]
     if not files:
         raise InputError("no Posts.xml and no .7z in this folder", where=path, fix=_FIX)
     return files
@@ -81,7 +83,9 @@ def _is_posts(path: Path) -> bool:
 
 
 def _dump(path: Path, root: Path, group: str | None, groups: Mapping[str, str], comments: bool) -> Dump:
-    named = path.resolve().parent.name if path.name.lower() == "posts.xml" else path.name
+    # Links keep the names that they have here: what they lead to may be named by a disk or a hash.
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() follows links)
+    named = whole.parent.name if path.name.lower() == "posts.xml" else path.name
     site = site_of(named)
     if path.suffix.lower() != ".7z":
         check_ends(path)

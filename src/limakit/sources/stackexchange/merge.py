@@ -7,6 +7,9 @@ import numpy as np
 
 from limakit.sources.stackexchange.scan import Answer, Reason, Scanned
 
+_AT_ONCE = 4096
+"""Answers that are Python objects at a time."""
+
 
 def best_answers(
     scanned: Mapping[int, Sequence[Scanned]], labels: Sequence[str]
@@ -37,9 +40,11 @@ def best_answers(
     rivals = np.flatnonzero(~copies)
     beaten = np.zeros(len(ids), bool)
     beaten[rivals] = _later_of(np.lexsort((ids[rivals], -scores[rivals], parents[rivals])), parents[rivals])
-    fields = zip(dump.tolist(), *(column.tolist() for column in columns), strict=True)
-    for of, copy, worse, judgement in zip(fields, copies.tolist(), beaten.tolist(), judgements, strict=True):
-        yield Answer(*of), ("same_post", "") if copy else ("not_best", "") if worse else judgement
+    for begin in range(0, len(ids), _AT_ONCE):
+        some = [column[begin : begin + _AT_ONCE].tolist() for column in (copies, beaten, dump, *columns)]
+        for copy, worse, *of in zip(*some, strict=True):
+            judgement = next(judgements)
+            yield Answer(*of), ("same_post", "") if copy else ("not_best", "") if worse else judgement
 
 
 def _later_of(order: np.ndarray, keys: np.ndarray) -> np.ndarray:

@@ -15,12 +15,11 @@ import numpy as np
 import orjson
 
 from limakit.engine import Executor, Progress, silent
-from limakit.errors import InputError
 from limakit.sources.harvest import MOST_QUARANTINED, SiteCount
-from limakit.sources.stackexchange.archive import unpack
+from limakit.sources.stackexchange.archive import unpacked
 from limakit.sources.stackexchange.comments import Speakers, find_threads
 from limakit.sources.stackexchange.dialogues import dialogues
-from limakit.sources.stackexchange.find import Dump, check_ends
+from limakit.sources.stackexchange.find import Dump
 from limakit.sources.stackexchange.merge import best_answers
 from limakit.sources.stackexchange.render import Batch, post_at, render
 from limakit.sources.stackexchange.scan import UNJUDGED, Answer, Editor, Scanned, scan
@@ -68,7 +67,7 @@ def read(
 
     Raises InputError where a dump cannot be read at all; damage within one is quarantined and counted.
     """
-    opened = tuple(_unpacked(dump, folder / "unpacked" / str(number)) for number, dump in enumerate(dumps))
+    opened = _opened(dumps, folder / "unpacked", executor, progress)
     work = [
         split
         for number, dump in enumerate(opened)
@@ -107,17 +106,14 @@ def read(
     )
 
 
-def _unpacked(dump: Dump, scratch: Path) -> Dump:
-    """The dump with plain XML files, unpacked into `scratch` where it is an archive."""
-    if not dump.packed:
-        return dump
-    posts, users, comments = (scratch / f"{table}.xml" for table in ("Posts", "Users", "Comments"))
-    if not unpack(dump.posts, "Posts.xml", posts):
-        raise InputError("has no Posts.xml in it", where=dump.posts, fix="Name an archive of the data dump.")
-    check_ends(posts, dump.posts)
-    known = dump.users is not None and unpack(dump.users, "Users.xml", users)
-    said = dump.comments is not None and unpack(dump.comments, "Comments.xml", comments)
-    return replace(dump, posts=posts, users=users if known else None, comments=comments if said else None)
+def _opened(dumps: Sequence[Dump], scratch: Path, executor: Executor, progress: Progress) -> tuple[Dump, ...]:
+    """The dumps with plain XML files; those that are archives are unpacked into `scratch`, several at a time."""
+    opened, packed = list(dumps), [number for number, dump in enumerate(dumps) if dump.packed]
+    work = [(dumps[number], scratch / str(number)) for number in packed]
+    for done, (number, dump) in enumerate(zip(packed, executor.map(unpacked, work), strict=True), 1):
+        opened[number] = dump
+        progress("unpacking archives", done, len(packed), "archives")
+    return tuple(opened)
 
 
 def _count(
@@ -151,7 +147,8 @@ def _best(
                 scanned.setdefault(found.dump, []).append(found)
         for answer, reason in best_answers(scanned, labels):
             if reason == UNJUDGED:  # outshone in its split by a copy of a post that another dump has elsewhere
-                reason = editor.judge(post_at(dumps[answer.dump], answer.offset).body)
+                with open(dumps[answer.dump].posts, "rb", buffering=0) as file:
+                    reason = editor.judge(post_at(file, answer.offset).body)
             if reason is None:
                 best.append(answer)
             else:

@@ -1,6 +1,8 @@
 """The third map: rows that passed, parsed in full, joined with their questions and written as candidates."""
 
+import os
 from dataclasses import dataclass, field
+from io import FileIO
 
 import orjson
 
@@ -10,7 +12,7 @@ from limakit.sources.stackexchange.find import Dump
 from limakit.sources.stackexchange.names import host_of, licence_of
 from limakit.sources.stackexchange.scan import Answer, Editor, Reason
 from limakit.sources.stackexchange.sites import is_known
-from limakit.sources.stackexchange.split import Split, units
+from limakit.sources.stackexchange.split import Split, unit_end, units
 
 _BLOCK = 16 << 10
 
@@ -37,27 +39,30 @@ class Rendered:
 def render(batch: Batch, editor: Editor) -> Rendered:
     """Render a batch."""
     result, lines = Rendered(), []
-    for answer in batch.answers:
-        made = _candidate(batch.dump, answer, editor, result.speakers)
-        if isinstance(made, Candidate):
-            lines.append(orjson.dumps(made) + b"\n")
-        else:
-            result.rejected.append((answer.id, made, answer.score))
+    with open(batch.dump.posts, "rb", buffering=0) as file:
+        for answer in batch.answers:
+            made = _candidate(batch.dump, file, answer, editor, result.speakers)
+            if isinstance(made, Candidate):
+                lines.append(orjson.dumps(made) + b"\n")
+            else:
+                result.rejected.append((answer.id, made, answer.score))
     result.lines, result.count = b"".join(lines), len(lines)
     return result
 
 
-def _candidate(dump: Dump, answer: Answer, editor: Editor, speakers: list[tuple[int, int, int]]) -> Candidate | Reason:
+def _candidate(
+    dump: Dump, file: FileIO, answer: Answer, editor: Editor, speakers: list[tuple[int, int, int]]
+) -> Candidate | Reason:
     if answer.asked < 0:
         return "no_question", f"question {answer.parent} is not in the dump"
     try:
-        asked = post_at(dump, answer.asked)
+        asked = post_at(file, answer.asked)
     except rows.Refused as refusal:
         return "no_question", f"question {answer.parent}: {refusal}"
     prompts = editor.prompts(asked.title, asked.body)
     if not prompts:
         return "no_prompt", ""
-    given = post_at(dump, answer.offset)
+    given = post_at(file, answer.offset)
     answerer, asker = given.owner or 0, asked.owner or 0
     if min(answerer, asker) > 0 and answerer != asker:
         speakers.append((given.id, answerer, asker))
@@ -73,10 +78,13 @@ def _candidate(dump: Dump, answer: Answer, editor: Editor, speakers: list[tuple[
     )
 
 
-def post_at(dump: Dump, offset: int) -> rows.Post:
-    """The post whose row begins at `offset`. Raises Refused."""
-    _, data, start, end, _ = next(units(Split(0, str(dump.posts), offset, offset + 1), _BLOCK))
-    return rows.post(data[start:end])
+def post_at(file: FileIO, offset: int) -> rows.Post:
+    """The post whose row begins at `offset` of a file of posts. Raises Refused."""
+    data = os.pread(file.fileno(), _BLOCK, offset)
+    end, _ = unit_end(data, 0, len(data))
+    if end == len(data):  # too long a row for one block, or the last of the file
+        _, data, _, end, _ = next(units(Split(0, str(file.name), offset, offset + 1), _BLOCK))
+    return rows.post(data[:end])
 
 
 def _provenance(site: str, post: rows.Post, title: str) -> Provenance:

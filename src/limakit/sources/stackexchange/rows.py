@@ -14,7 +14,6 @@ _ROW = re.compile(rb"<row(?:\s+[A-Za-z_][\w.-]*\s*=\s*" + _VALUE + rb")+\s*/?>")
 _FRAME = re.compile(rb'<row(?: [A-Za-z]+=")+ ?/>')
 _UNFIT = b"<" + bytes(set(range(32)) - {9, 10, 13})
 """Bytes that no value holds; of these a row has the `<` that begins it."""
-_USUAL_REFERENCES = tuple(f"&{name};".encode() for name in ("lt", "gt", "#xA", "quot", "amp", "#xD", "apos", "#x9"))
 _NAME = re.compile(rb' ([A-Za-z]+)="')
 _ATTRIBUTE = re.compile(rb"([A-Za-z_][\w.-]*)\s*=\s*(" + _VALUE + rb")")
 _FURNITURE = re.compile(
@@ -61,10 +60,7 @@ def _plain(row: bytes) -> tuple[tuple[str, ...], list[bytes]] | None:
     names = _names(b'"'.join(parts[::2])) if len(parts) % 2 else ()
     if not names or len(row.translate(None, _UNFIT)) < len(row) - 1:
         return None
-    references = row.count(b"&")
-    for name in _USUAL_REFERENCES:
-        references = references and references - row.count(name)
-    if references:
+    if _ODD_REFERENCE.search(row):
         return None
     if not row.isascii():
         try:
@@ -85,6 +81,8 @@ def unescape_plain(raw: bytes) -> str:
     """Attribute value in which no references occur but the eight that the dump uses, as in a vouched row."""
     if b"\n" in raw or b"\t" in raw or b"\r" in raw:
         return unescape(raw.decode())
+    if b"&" not in raw:
+        return raw.decode()
     raw = raw.replace(b"&lt;", b"<").replace(b"&gt;", b">").replace(b"&#xA;", b"\n").replace(b"&quot;", b'"')
     if b"&" in raw:
         raw = raw.replace(b"&#xD;", b"\r").replace(b"&apos;", b"'").replace(b"&#x9;", b"\t").replace(b"&amp;", b"&")

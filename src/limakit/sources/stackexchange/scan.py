@@ -1,5 +1,6 @@
 """The first map: read a split once, judge every answer as cheaply as can be, keep offsets instead of texts."""
 
+import os
 import zlib
 from array import array
 from collections.abc import Iterator
@@ -12,13 +13,15 @@ import orjson
 
 from limakit.sources.stackexchange import rows
 from limakit.sources.stackexchange.heads import Heads, heads
-from limakit.sources.stackexchange.split import Split, blocks, unit_end
+from limakit.sources.stackexchange.split import BLOCK, Split, units
 
 FABRICATED = (1000000001, 1000000010)
 """Ids of two invented posts in the dumps of 2025-06-30, owner -1 (https://meta.stackexchange.com/q/412018)."""
 
 Reason = tuple[str, str]
 """A rule's name and a detail."""
+_MORE = 4096
+"""Bytes read beyond a gap at once: they hold the beginning of the row that follows it."""
 UNJUDGED: Reason = ("", "")
 """Stands for the judgement of an answer that another answer to its question, in the same split, outshines."""
 
@@ -106,21 +109,26 @@ class Answer:
 
 def scan(split: Split, editor: Editor) -> Scanned:
     """Read one split. Does not raise for anything that a file may hold."""
-    found, rivals = Scanned(split.dump), _Rivals()
-    asked = _Asked()
-    for base, data, end in blocks(split):
-        usual = heads(data, end)
-        begins, ends = np.append(0, usual.stops), np.append(usual.starts, end)
-        done = 0
-        for gap in np.flatnonzero(begins != ends).tolist():
-            _usually(found, rivals, asked, editor.min_score, base, data, usual.part(done, gap))
-            start, stop = int(begins[gap]), int(ends[gap])
-            while start < stop:
-                after, _ = unit_end(data, start, stop)
-                _exactly(found, rivals, asked, editor.min_score, base + start, data[start:after])
-                start = after
-            done = gap
-        _usually(found, rivals, asked, editor.min_score, base, data, usual.part(done, len(usual.ids)))
+    found, rivals, asked = Scanned(split.dump), _Rivals(), _Asked()
+    with open(split.path, "rb", buffering=0) as file:
+
+        def between(start: int, stop: int) -> None:
+            """The slow path for what is between two usual rows."""
+            some = Split(split.dump, split.path, start, stop)
+            for offset, data, begin, end, _ in units(some, min(BLOCK, stop - start + _MORE)):
+                _exactly(found, rivals, asked, editor.min_score, offset, data[begin:end])
+
+        done = split.start
+        for usual in heads(split):
+            begins, first = np.append(done, usual.stops[:-1]), 0
+            for gap in np.flatnonzero(begins != usual.starts).tolist():
+                _usually(found, rivals, asked, editor.min_score, file.fileno(), usual.part(first, gap))
+                between(int(begins[gap]), int(usual.starts[gap]))
+                first = gap
+            _usually(found, rivals, asked, editor.min_score, file.fileno(), usual.part(first, len(usual.ids)))
+            done = int(usual.stops[-1]) if len(usual.stops) else done
+        if done < split.stop:
+            between(done, split.stop)
     found.answers = len(found.low_ids) + len(found.fabricated) + len(found.ids)
     found.questions = len(asked.ids)
     if asked.ids:
@@ -168,7 +176,7 @@ class _Rivals:
         return editor.quick(body) or editor.judge(rows.unescape_plain(body))
 
 
-def _usually(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, base: int, data: bytes, usual: Heads) -> None:
+def _usually(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, file: int, usual: Heads) -> None:
     """The fast path: rows whose heads are known. Only answers at or above the score are looked at any further."""
     answers, questions = usual.kinds == 2, usual.kinds == 1
     low = answers & (usual.scores < least)
@@ -176,16 +184,16 @@ def _usually(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, base: i
     found.low_scores.frombytes(usual.scores[low].tobytes())
     found.others += int(np.count_nonzero(usual.kinds > 2))
     asked.ids.frombytes(usual.ids[questions].tobytes())
-    asked.offsets.frombytes((usual.starts[questions] + base).tobytes())
-    for at in np.flatnonzero(answers & ~low).tolist():
-        start = int(usual.starts[at])
-        row = data[start : int(usual.stops[at])].rstrip()
+    asked.offsets.frombytes(usual.starts[questions].tobytes())
+    high = np.flatnonzero(answers & ~low)
+    columns = (usual.starts, usual.stops, usual.ids, usual.parents, usual.scores)
+    for start, stop, number, parent, score in zip(*(column[high].tolist() for column in columns), strict=True):
+        row = os.pread(file, stop - start, start).rstrip()
         body = rows.vouched(row)
         if body is None:
-            _exactly(found, rivals, asked, least, base + start, row)
+            _exactly(found, rivals, asked, least, start, row)
         else:
-            number, parent, score = int(usual.ids[at]), int(usual.parents[at]), int(usual.scores[at])
-            rivals.add(found, number, parent, score, base + start, body)
+            rivals.add(found, number, parent, score, start, body)
 
 
 def _exactly(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, offset: int, unit: bytes) -> None:
