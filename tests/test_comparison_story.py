@@ -60,8 +60,14 @@ def vote(study: Study) -> list[dict]:
             for item in shown
         ]
         assert browser.post("/votes", json={"kind": "compare", "events": events}).status_code == 200
-        for path in ("/compare", "/grade"):
-            assert browser.get(path).status_code == 200
+        with people.write() as connection:
+            members.set_owner(connection, "no password opens this", here.clock())
+            browser.cookies.set(here.cookie, members.start_session(connection, members.OWNER, here.clock()))
+        html = {"accept": "text/html"}
+        for path in ("/compare", "/grade", "/results", "/people", "/review", "/write"):
+            page = browser.get(path, headers=html)
+            assert page.status_code == 200, path
+            assert '<a href="/review"' not in page.text, "there is nothing to review"
         return shown
 
 
@@ -108,7 +114,14 @@ def test_two_files_of_answers_from_the_first_command_to_the_report(tmp_path: Pat
     assert "<figcaption>Score by size</figcaption>" in page
     assert 'href="../ablate/report/index.html"' in page
 
-    for words in (("train", study), ("chat", study), ("plan", study), ("export", study, "--to", tmp_path / "out")):
+    for words, says in (
+        (("train", study), "nothing to train"),
+        (("chat", study), "nobody can be asked as 'ours'"),
+        (("plan", study), "nothing is trained"),
+        (("choose", study), "this study learns nothing"),
+        (("export", study, "--to", tmp_path / "out"), "this study learns nothing"),
+    ):
         failed = limakit(*words)
         assert failed.returncode == 2, words
         assert len(failed.stderr.strip().splitlines()) == 1, failed.stderr
+        assert says in failed.stderr

@@ -52,7 +52,7 @@ def square(number: int) -> int:
 
 def test_the_modules_of_a_piece_of_work_are_those_of_all_that_it_is_made_of() -> None:
     assert modules_of(square) == [__name__]
-    work = partial(die_once, square, marker="x", editor=Editor.of(Curate()))
+    work = partial(die_once, square, marker="x", editor=Editor.of(Curate()))  # pyright: ignore[reportCallIssue]
     assert modules_of(work) == ["limakit.curate.editor", __name__]
 
 

@@ -126,6 +126,10 @@ class Compare(Section):
     """Systems it is compared with, one pair a prompt and baseline."""
 
 
+METRIC = "metric-"
+"""How the folder of a metric begins, so that no model judge's name is one."""
+
+
 class Judge(Section):
     """`[judge]`: the automatic judge."""
 
@@ -133,6 +137,11 @@ class Judge(Section):
     """ROUGE-L (Lin 2004) against the written reference answer: a smoke test, not a preference."""
     tie_band: Annotated[float, Field(ge=0)] = 2.5
     """Difference of the metric, in its own points (0-100), up to which neither answer is called better."""
+
+    @property
+    def folder(self) -> str:
+        """Where its verdicts and scores are, under `judge/` and `ablate/score/`."""
+        return f"{METRIC}{self.metric}"
 
 
 class Report(Section):
@@ -184,7 +193,7 @@ class Recipe(Section):
             raise ValueError(f"compare: {self.compare.candidate!r} cannot be its own baseline")
         names = [judge.name for judge in self.judges]
         for name in names:
-            if names.count(name) > 1 or name.startswith("metric-"):
+            if names.count(name) > 1 or name.startswith(METRIC):
                 raise ValueError(f"judges: the name {name!r} is taken, choose another")
         return self
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from limakit.recipe_sources import Count, Section
 
+Positive = Annotated[float, Field(gt=0)]
 CellName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 TAKEN = frozenset({"prompts", "report", "score"})
 """Names of the folders that stand beside the cells in ablate/."""
@@ -37,6 +38,25 @@ class Cell(Section):
     anything else is replaced."""
 
 
+class Costs(Section):
+    """`[ablate.costs]`: what more would cost and bring, in one currency, for the advice from a curve. Ours."""
+
+    hours_per_example: Positive | None = None
+    """Of writing, or choosing, and checking one more example."""
+    hourly_rate: Positive | None = None
+    """What such an hour costs."""
+    grade: Annotated[float, Field(ge=0)] | None = None
+    """What grading one answer costs; by default what the model judge was paid."""
+    gain: Positive | None = None
+    """What answers better by a tenth of a grade are worth to you (by ROUGE-L: by one point)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Costs":
+        if (self.hours_per_example is None) != (self.hourly_rate is None):
+            raise ValueError("hours_per_example and hourly_rate belong together")
+        return self
+
+
 class Ablate(Section):
     """`[ablate]`: variants of the study, trained and graded alike (paper, section 5). See docs/experiments.md."""
 
@@ -48,6 +68,7 @@ class Ablate(Section):
     """Settings in which every cell differs from the study."""
     curves: list[CellName] = ["quantity"]
     """Grids whose scores are drawn, and reckoned on, over the number of training examples."""
+    costs: Costs = Costs()
     cells: list[Cell] = []
     """The variants."""
 

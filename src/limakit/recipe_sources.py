@@ -82,7 +82,7 @@ class Conversations(Section):
     """`kind = "conversations"`: ready-made instruction data; the layout is detected."""
 
     kind: Literal["conversations"]
-    """.jsonl, .json or .parquet in the layout of messages, ShareGPT, Alpaca or Dolly."""
+    """.jsonl, .json, .parquet or .csv in the layout of messages, ShareGPT, Alpaca, Dolly, or prompt and response."""
     path: str
     """A file, or a folder of them; relative to the recipe. `embedded/chains.jsonl` are the sample dialogues."""
     group: str = "conversations"

@@ -53,9 +53,8 @@ def test_grades_and_skipped_items():
 
 def test_turns_of_conversations_stand_apart_from_grades_of_single_answers():
     turn = Answer(id="d0", kind="dialogue", messages=TURN, response=response("with"))
-    found = gather(
-        [said("d0", "pass", kind="dialogue"), said("r0", "fail", kind="absolute")], PAIRS, {**ANSWERS, "dialogue": [turn]}
-    )
+    votes = [said("d0", "pass", kind="dialogue"), said("r0", "fail", kind="absolute")]
+    found = gather(votes, PAIRS, {**ANSWERS, "dialogue": [turn]})
     assert [(grade.system, grade.value) for grade in found.turns] == [("with", "pass")]
     assert [(grade.system, grade.value) for grade in found.grades] == [("tuned", "fail")]
     assert (found.counts["turns"], found.counts["grades"]) == (1, 1)

@@ -130,6 +130,16 @@ def test_missing_base_model(tmp_path: Path) -> None:
     assert (tmp_path / "curate" / "train.jsonl").exists()
 
 
+def test_curation_that_comes_to_little_says_where_to_look(tmp_path: Path) -> None:
+    source = '[[sources]]\nkind = "stackexchange"\npath = "embedded"\ngroup = "other"\n'
+    (tmp_path / "recipe.toml").write_text(f"{source}[curate]\nquotas = {{ other = 2000 }}\n")
+    done = limakit("curate", tmp_path)
+    assert "of the 2,000 examples that the quotas allow" in done.stderr + done.stdout, done.stderr
+    assert "curate.min_score" in done.stderr + done.stdout
+    (tmp_path / "recipe.toml").write_text(f"{source}[curate]\nquotas = {{ other = 20 }}\n")
+    assert "quotas allow" not in limakit("curate", tmp_path).stderr
+
+
 def test_doctor_names_every_check(tmp_path: Path) -> None:
     done = limakit("doctor", "--json")
     checks = {c["name"]: c for c in map(json.loads, done.stdout.splitlines())}
@@ -160,6 +170,17 @@ def test_export_and_forget_from_the_command_line(tmp_path: Path) -> None:
     done = limakit("forget", tmp_path, "--author", "ada", "--json")
     assert json.loads(done.stdout)["gone"] == {"train": 1}, done.stderr
     assert (tmp_path / "curate" / "train.jsonl").read_text() == ""
+
+
+def test_doctor_of_a_comparison_names_the_files_and_needs_no_torch(tmp_path: Path) -> None:
+    from limakit.cli import checkup
+
+    assert limakit("new", tmp_path, "--recipe", "compare").returncode == 0
+    done = limakit("doctor", tmp_path)
+    assert done.returncode == 1
+    assert f"✗ system ours: {tmp_path}/ours.jsonl does not exist" in done.stdout
+    (absent,) = [checkup._package("no-such-package", "training", "limakit[train]", needed=False)]
+    assert absent.state == "note"
 
 
 def test_doctor_names_a_judges_key_that_is_not_there(tmp_path: Path) -> None:

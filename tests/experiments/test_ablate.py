@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from limakit.cli.app import app
 from limakit.engine import silent
 from limakit.errors import LimakitError, ModelError, RecipeError
-from limakit.experiments import ablate, side
+from limakit.experiments import ablate, cells, side
+from limakit.pipeline.outcome import need
 from limakit.records import Example, Grade, Prompt, Response
 from limakit.store.files import read_json, read_jsonl
 from limakit.store.study import Study
@@ -331,6 +332,15 @@ def test_a_wrong_cell_is_one_line_before_anything_is_done(
     with pytest.raises(LimakitError, match=says):
         limakit("ablate", root)
     assert not (root / "curate").exists()
+
+
+def test_what_a_cell_lacks_is_made_by_the_studys_own_command(study: Path) -> None:
+    variants, _ = ablate.begin(Study(study), "quality", silent)
+    variants[0].study.drop("generate/tuned")
+    with pytest.raises(LimakitError, match=rf"has not answered yet. Run: limakit ablate {study}$"):
+        cells.responses(variants[0])
+    with pytest.raises(LimakitError, match=rf"Run: limakit ablate {study}$"):
+        need(variants[0].study, "generate/tuned", "responses.jsonl")
 
 
 def test_without_cells_or_with_an_unknown_grid_the_next_step_is_named(tmp_path: Path, tiny_model: Path) -> None:

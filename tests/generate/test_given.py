@@ -34,6 +34,7 @@ def said(text: str) -> dict[str, str]:
     [
         {"prompt": "Why is the sky blue?", "response": ANSWER},
         {"question": "Why is the sky blue?", "answer": ANSWER, "other": 7},
+        {"Prompt ": "Why is the sky blue?", "RESPONSE": ANSWER},
         {"prompt": [user("Why is the sky blue?")], "completion": [said(ANSWER)]},
         {"instruction": "Why is the sky blue?", "input": "", "output": ANSWER},
         {"instruction": "Why is the sky blue?", "output": ANSWER, "generator": "m", "dataset": "d"},

@@ -30,11 +30,26 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"instruction": "Say hello.", "input": "In French.", "output": HELLO[1]},
         {"instruction": "Say hello.", "input": "", "output": " "},
     ],
+    "plain": [
+        {"prompt": HELLO[0], "response": HELLO[1], "licence": None},
+        {"prompt": "Why?", "response": "", "licence": None},
+    ],
     "dolly": [
         {"instruction": "Say hello.", "context": "In French.", "response": HELLO[1], "category": "open_qa"},
         {"instruction": "", "context": "", "response": "x", "category": "open_qa"},
     ],
 }
+
+
+def test_a_table_with_any_delimiter_is_read_and_a_bad_row_quarantined(tmp_path: Path) -> None:
+    for delimiter in ",;\t":
+        (tmp_path / "x.csv").write_text(
+            f'\ufeffPrompt{delimiter} response\n"{HELLO[0]}"{delimiter}{HELLO[1]}\nalone\nWhy?{delimiter}\n'
+        )
+        got = sort(read(find(tmp_path, ENDINGS, EXPECTED), SETTINGS))
+        (kept,) = got.candidates
+        assert (kept.prompts[0], kept.replies[0].content, kept.id) == (*HELLO, "conversations/x.csv/1")
+        assert (got.rules, len(got.damaged)) == ({"no_dialogue": 1}, 1)
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".json", ".parquet", ".jsonl.zst"])

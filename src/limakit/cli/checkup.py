@@ -12,6 +12,7 @@ from typing import Any, Literal
 from limakit.cli import serving
 from limakit.errors import LimakitError
 from limakit.pipeline import model_export, model_judging
+from limakit.pipeline.giving import file_of
 from limakit.recipe_judges import LocalJudge
 from limakit.store.study import Study
 
@@ -45,16 +46,25 @@ class Check:
 def checks(study: Path | None) -> list[Check]:
     """Everything worth knowing before a run; `study` adds the state of one study."""
     found = [Check("python", "ok", f"{platform.python_version()} at {sys.executable}"), _cores(), _disk(study)]
-    found += [_package(name, *why) for name, why in OPTIONAL.items()]
+    found += [_package(name, *why, needed=_learns(study)) for name, why in OPTIONAL.items()]
     found += [_archives(), _gpu(), _embedded(), _server(), _gguf()]
     return found + (_study(study) if study else [])
 
 
-def _package(name: str, use: str, extra: str) -> Check:
+def _learns(study: Path | None) -> bool:
+    """Whether anything is to be trained; taken to be so where there is no study, or none that can be read."""
+    try:
+        return study is None or Study(study).recipe.learns
+    except LimakitError:
+        return True
+
+
+def _package(name: str, use: str, extra: str, *, needed: bool) -> Check:
     try:
         return Check(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Check(name, "missing", f"not installed, {use} needs it", f"pip install '{extra}'")
+        state = "missing" if needed else "note"
+        return Check(name, state, f"not installed, {use} needs it", f"pip install '{extra}'")
 
 
 def _cores() -> Check:
@@ -109,7 +119,7 @@ def _gguf() -> Check:
 
 def _local_judge(study: Study, judge: LocalJudge) -> Check:
     try:
-        model_judging.inputs(study, judge)
+        model_judging.brought(study, judge)
     except LimakitError as error:
         return Check(f"judge {judge.name}", "missing", error.what, error.fix or "")
     return Check(f"judge {judge.name}", "ok", judge.model)
@@ -129,6 +139,11 @@ def _study(folder: Path) -> list[Check]:
         if not path.exists():
             fix = f"Put the data there or change sources.path in {study.path('recipe.toml')}"
             found.append(Check("source", "missing", f"{path} does not exist", fix))
+    for name in recipe.generate.systems:
+        path = file_of(study, name)
+        if path is not None and not path.is_file():
+            fix = f"Put the answers there or change systems.{name}.answers in {study.path('recipe.toml')}"
+            found.append(Check(f"system {name}", "missing", f"{path} does not exist", fix))
     for judge in recipe.judges:
         if isinstance(judge, LocalJudge):
             found.append(_local_judge(study, judge))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from limakit.pipeline.model_export import Exported
 from limakit.pipeline.outcome import Outcome
 from limakit.recipe import Recipe
+from limakit.store.study import Study
 
 if TYPE_CHECKING:
     from limakit.pipeline.model_judging import Quote
@@ -28,6 +29,19 @@ def line(outcome: Outcome) -> str:
     }[name](outcome.counts)
     mark = "·" if outcome.state == "unchanged" else "✓"
     return f"{mark} {outcome.stage}: {text}" + (", unchanged" if outcome.state == "unchanged" else "")
+
+
+def too_few(outcome: Outcome, study: Study) -> str | None:
+    """What to look at where curation came to less than half of what the quotas allow; else None."""
+    from limakit.plan.examples import expected
+
+    wanted, got = expected(study), outcome.counts.get("train", 0)
+    if not study.recipe.sources or 2 * got >= wanted:
+        return None
+    return (
+        f"  {got:,} of the {wanted:,} examples that the quotas allow. {outcome.folder}/card.md says which rule takes "
+        "how many: add sources, or loosen the rule (curate.min_score, curate.min_chars)."
+    )
 
 
 def data(outcome: Outcome) -> dict[str, Any]:

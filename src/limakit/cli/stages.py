@@ -50,4 +50,6 @@ def run_stages(
                     outcomes = {**STAGES, "choose": choose}[stage](study, progress)
             for outcome in outcomes:
                 screen.result(say.line(outcome), say.data(outcome))
+                if stage == "curate" and (few := say.too_few(outcome, study)):
+                    screen.say(few)
     screen.say(f"Next: {say.next_step(folder, stages[-1], study.recipe)}")

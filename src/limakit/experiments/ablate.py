@@ -13,6 +13,7 @@ from limakit.experiments.cells import Variant
 from limakit.experiments.estimate import estimate, left
 from limakit.experiments.times import Times
 from limakit.pipeline.curating import curate
+from limakit.pipeline.model_judging import grade
 from limakit.pipeline.outcome import Outcome, need, published, unchanged
 from limakit.recipe_experiments import Cell
 from limakit.records import Prompt
@@ -98,10 +99,10 @@ def score(study: Study, stage: str, prompts: Path, paths: dict[str, Path], progr
     """Grades by the recipe's judges of helpfulness and of safety; where none judges helpfulness, the metric."""
     judges = [judge for judge in study.recipe.judges if judge.task in ("likert", "safety")]
     if not any(judge.task == "likert" for judge in judges):
-        yield scoring.measure(study, f"{stage}/{scoring.METRIC}", prompts, paths, progress)
+        yield scoring.measure(study, f"{stage}/{study.recipe.judge.folder}", prompts, paths, progress)
     for judge in judges:
         items = partial(scoring.gradable, judge, prompts, paths)
-        yield scoring.grade(study, f"{stage}/{judge.name}", judge, items, {"prompts": prompts, **paths}, progress)
+        yield grade(study, f"{stage}/{judge.name}", judge, items, {"prompts": prompts, **paths}, progress)
 
 
 def _commands(variant: Variant) -> list[str]:
@@ -115,7 +116,7 @@ def report(
     from limakit.experiments.grid_page import build
 
     shown = chosen(study, only)
-    found = {f.name: f / ("scores.jsonl" if f.name.startswith("metric-") else "grades.jsonl") for f in scored}
+    found = {folder.name: next(folder.glob("*.jsonl")) for folder in scored}
     prompts = need(study, PROMPTS, "test.jsonl")
     manifests = {v.name: v.study.path("generate", v.system, "manifest.json") for v in variants}
     curated = {f"{v.name}/curate": v.study.path("curate", "manifest.json") for v in variants if v.system == "tuned"}
@@ -125,6 +126,7 @@ def report(
             "study": study.name,
             "cells": [cell.model_dump(mode="json") for cell in shown],
             "curves": study.recipe.ablate.curves,
+            "costs": study.recipe.ablate.costs.model_dump(mode="json"),
             "samples": study.recipe.ablate.samples,
             "report": study.recipe.report.model_dump(mode="json"),
             "seed": study.recipe.seed,

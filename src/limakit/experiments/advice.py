@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from limakit.experiments.costs import Prices, in_money
 from limakit.experiments.grid_numbers import prompts_needed
 
 WORTH = {"grade": 0.1, "ROUGE-L": 1.0}
@@ -10,7 +11,7 @@ WORTH = {"grade": 0.1, "ROUGE-L": 1.0}
 unfiltered data are 0.5 apart), a point of ROUGE-L."""
 
 
-def advise(curve: Mapping[str, Any], unit: str, confidence: float) -> list[str]:
+def advise(curve: Mapping[str, Any], unit: str, confidence: float, prices: Prices) -> list[str]:
     """Sentences for one curve of `grid_numbers.reckon`, each with its numbers; `unit` is `grade` or `ROUGE-L`."""
     low, gain, high = (curve["doubling"][key] for key in ("low", "gain", "high"))
     worth, most = WORTH[unit], curve["points"][-1]["examples"]
@@ -45,6 +46,7 @@ def advise(curve: Mapping[str, Any], unit: str, confidence: float) -> list[str]:
             f"Ask more prompts before you collect more examples."
         )
     said += _power(curve, worth, name, confidence)
+    said += in_money(curve, worth, name, confidence, prices)
     said.append(
         "Each size was trained once, so the intervals speak of other prompts and not of another training run; add a "
         "cell that differs in change.seed alone to see how much that is."

@@ -83,7 +83,11 @@ def prepare(
         if memory:
             forgotten.save(root, memory)
         lenders = [study.root, *(other for other in roots if other != root)]
-        found.append(Variant(name=name, system=system, change=change, study=Study(root, lenders)))
+        found.append(
+            Variant(
+                name=name, system=system, change=change, study=Study(root, lenders, f"limakit {folder} {study.root}")
+            )
+        )
     for variant in found:
         if variant.system == "tuned":
             find(variant.study)
@@ -140,7 +144,7 @@ def responses(variant: Variant) -> Path:
     """Where its answers are. Raises StudyError where they are not there yet."""
     path = variant.study.path("generate", variant.system, "responses.jsonl")
     if not path.is_file():
-        raise StudyError("has not answered yet", where=variant.study.root, fix="Run the experiment again.")
+        raise StudyError("has not answered yet", where=variant.study.root, fix=f"Run: {variant.study.again}")
     return path
 
 

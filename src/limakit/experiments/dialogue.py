@@ -11,9 +11,10 @@ from pathlib import Path
 from limakit.choose import choose, wanted
 from limakit.engine import Progress
 from limakit.errors import InputError, RecipeError
-from limakit.experiments import cells, scoring, talks
+from limakit.experiments import cells, talks
 from limakit.pipeline.annotating import STAGE, TALKS, TURNS, annotate
 from limakit.pipeline.curating import curate
+from limakit.pipeline.model_judging import grade
 from limakit.pipeline.modelling import train
 from limakit.pipeline.outcome import Outcome, need, published, unchanged
 from limakit.pipeline.systems import find_local
@@ -63,7 +64,7 @@ def dialogue(study: Study, progress: Progress) -> Iterator[Outcome]:
     for judge in recipe.judges:
         if judge.task == "absolute":
             items = partial(_items, held)
-            outcome = scoring.grade(study, f"{FOLDER}/score/{judge.name}", judge, items, inputs, progress)
+            outcome = grade(study, f"{FOLDER}/score/{judge.name}", judge, items, inputs, progress)
             graded[judge.name] = outcome.folder / "grades.jsonl"
             yield outcome
     yield _report(study, held, inputs, graded, progress)

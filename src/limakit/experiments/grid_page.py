@@ -7,6 +7,7 @@ from typing import Any
 from limakit.experiments import grid_figures
 from limakit.experiments.advice import advise
 from limakit.experiments.cells import merge
+from limakit.experiments.costs import prices
 from limakit.experiments.grid_numbers import Place, reckon
 from limakit.experiments.page import Page, render
 from limakit.experiments.scoring import values
@@ -16,8 +17,8 @@ from limakit.recipe_experiments import Cell
 from limakit.records import Grade, Prompt
 from limakit.report.grades import grade_numbers
 from limakit.report.words import percent
-from limakit.store.files import read_jsonl
-from limakit.store.study import Study
+from limakit.store.files import read_json, read_jsonl
+from limakit.store.study import MANIFEST, Study
 
 UNITS = {"grade": "grade (1 to 6)", "ROUGE-L": "ROUGE-L (0 to 100)"}
 
@@ -45,9 +46,10 @@ def build(
             safety += grade_numbers(read_jsonl(path, Grade), kinds, **options)
             continue
         unit = "ROUGE-L" if path.name == "scores.jsonl" else "grade"
+        costs = prices(recipe.ablate.costs, read_json(path.with_name(MANIFEST))["counts"], recipe.ablate.samples)
         found = reckon(values(path), places, recipe.ablate.curves, **options)
         for curve in found["curves"]:
-            curve["advice"] = advise(curve, unit, recipe.report.confidence)
+            curve["advice"] = advise(curve, unit, recipe.report.confidence, costs)
         judge = {
             "judge": NAME if unit == "ROUGE-L" else f"model:{name}",
             "number": len(judges) + 1,

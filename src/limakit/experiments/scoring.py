@@ -4,22 +4,17 @@ All calls go through the study's own ledger, so one budget covers the whole expe
 and a variant that is added later costs only its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from limakit.engine import Progress
 from limakit.judge import grading
-from limakit.pipeline import model_judging
 from limakit.pipeline.outcome import Outcome, published, unchanged
 from limakit.recipe import ModelJudge
 from limakit.records import Grade, Prompt, Response, record
 from limakit.store.files import read_jsonl, write_jsonl
 from limakit.store.study import Study
-
-CODE = [*model_judging.CODE, "experiments/scoring.py"]
-METRIC = "metric-rouge-l"
-"""Folder of the metric's scores."""
 
 
 @record
@@ -38,33 +33,6 @@ def answers(paths: Mapping[str, Path]) -> list[Response]:
     return [replace(one, system=name) for name, path in paths.items() for one in read_jsonl(path, Response)]
 
 
-Items = Callable[[], list[tuple[Prompt, Response]]]
-"""Answers with what they answer, `system` being the variant's name; called where there is something to do."""
-
-
-def grade(
-    study: Study, stage: str, judge: ModelJudge, items: Items, inputs: Mapping[str, Path], progress: Progress
-) -> Outcome:
-    """Let a model grade the answers of every variant: grades.jsonl. `inputs` are the files that `items` come from.
-
-    Raises ModelError before the first call where the estimate is above what is left of the judge's budget.
-    """
-    brought = model_judging.inputs(study, judge)
-    work = study.begin(stage, settings=model_judging.described(study, judge), inputs={**inputs, **brought}, code=CODE)
-    if work.done:
-        return unchanged(work)
-    from limakit.judge.questions import load_form
-
-    scale = judge.task
-    assert scale != "pairwise"
-    graded = items()
-    asked = grading.questions(scale, graded, load_form(scale, brought.get("prompt")), study.recipe.seed)
-    ends, bill = model_judging.ask(study, judge, asked, progress)
-    grades, counts = grading.grades(scale, graded, asked, ends, f"model:{judge.name}")
-    write_jsonl(work.path("grades.jsonl"), grades)
-    return published(work, counts | bill)
-
-
 def gradable(judge: ModelJudge, prompts: Path, paths: Mapping[str, Path]) -> list[tuple[Prompt, Response]]:
     """The answers of all variants that are for this judge, each with its prompt."""
     scale = judge.task
@@ -79,7 +47,12 @@ def helpful_or_safe(scale: str, prompts: Sequence[Prompt]) -> list[Prompt]:
 
 def measure(study: Study, stage: str, prompts: Path, paths: Mapping[str, Path], progress: Progress) -> Outcome:
     """Closeness of every answer to the written one, offline: scores.jsonl. It says that the loop works, no more."""
-    work = study.begin(stage, settings={}, inputs={"prompts": prompts, **paths}, code=CODE)
+    work = study.begin(
+        stage,
+        settings={},
+        inputs={"prompts": prompts, **paths},
+        code=["judge/reference.py", "experiments/scoring.py", "records.py"],
+    )
     if work.done:
         return unchanged(work)
     from limakit.judge.reference import rouge_l

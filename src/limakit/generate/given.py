@@ -9,7 +9,7 @@
 | by id | `prompt_id` or `question_id` and an answer: limakit's `responses.jsonl`, FastChat's answers |
 
 A file is a JSON list, JSON lines, CSV (comma, semicolon or tab, with a header) or Parquet. A row that is not what its
-file claims to be stops the reading, since half a file would be a wrong comparison.
+file claims to be stops the reading, since half a file would be a wrong comparison. Capitals in names do not matter.
 """
 
 import csv
@@ -62,16 +62,15 @@ class Row:
 def read(path: Path) -> list[Row]:
     """All rows, in their order. Raises InputError, in one line, for a file that cannot be read or has no known layout,
     and for the first row that is wrong."""
-    found, keys = [], None
-    for place, row in _rows(path):
+    found: list[Row] = []
+    for place, written in _rows(path):
         where = f"{path}, {place}"
-        if isinstance(row, ValueError) or not isinstance(row, dict):
-            raise _bad(str(row) if isinstance(row, ValueError) else "is no object with fields", where)
-        if keys is None:
-            keys = list(row)
-            if not _known(row):
-                listed = ", ".join(map(repr, keys[:8])) or "nothing"
-                raise InputError(f"not a layout that is known: its first row has {listed}", where=path, fix=EXPECTED)
+        if isinstance(written, ValueError) or not isinstance(written, dict):
+            raise _bad(str(written) if isinstance(written, ValueError) else "is no object with fields", where)
+        row = {str(field).strip().lower(): value for field, value in written.items()}
+        if not found and not _known(row):
+            listed = ", ".join(map(repr, list(written)[:8])) or "nothing"
+            raise InputError(f"not a layout that is known: its first row has {listed}", where=path, fix=EXPECTED)
         found.append(_row(row, place, where))
     if not found:
         raise InputError("holds no rows", where=path, fix=EXPECTED)

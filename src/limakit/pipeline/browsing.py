@@ -106,13 +106,13 @@ def fresh(prompts: Sequence[str]) -> Coverage:
 
 
 def curated(study: Study, before: Curated | None = None) -> Curated | None:
-    """The study's curation, or None where there is none yet; `before` is returned where nothing has changed."""
-    manifest = study.manifest("curate")
-    if manifest is None:
+    """The study's curation, or None where there is none, yet or because the study learns nothing; `before` is returned
+    where nothing has changed."""
+    manifest, folder = study.manifest("curate"), study.path("curate")
+    if manifest is None or not (folder / "train.jsonl").exists():
         return None
     if before is not None and before.fingerprint == manifest["fingerprint"]:
         return before
-    folder = study.path("curate")
     examples = read_jsonl(folder / "train.jsonl", Example)
     spare = read_jsonl(folder / SPARE, Candidate) if (folder / SPARE).exists() else []
     reasons = {}

@@ -157,7 +157,7 @@ def _prompts(rows: Iterable[given.Row]) -> list[Prompt]:
 
 
 def _ours(path: Path) -> bool:
-    """Whether a file's first row is a prompt as limakit writes it; a file without rows holds no prompt of any layout."""
+    """Whether a file's first row is a prompt as limakit writes it; a file without rows is one too."""
     try:
         with open(path, "rb") as lines:
             line = next((line for line in lines if line.strip()), None)

@@ -65,7 +65,7 @@ def _judge_by_metric(study: Study, progress: Progress) -> Outcome:
 
     pairs, settings = need(study, "compare", "pairs.jsonl"), study.recipe.judge
     work = study.begin(
-        _judge_folder(study),
+        f"judge/{settings.folder}",
         settings=settings.model_dump(mode="json"),
         inputs={"pairs.jsonl": pairs},
         code=["judge", "records.py"],
@@ -83,13 +83,9 @@ def _judge_by_metric(study: Study, progress: Progress) -> Outcome:
     return published(work, counts)
 
 
-def _judge_folder(study: Study) -> str:
-    return f"judge/metric-{study.recipe.judge.metric}"
-
-
 def _comparing(study: Study) -> list[str]:
     """Stages of the judges that compare pairs."""
-    metric = [_judge_folder(study)] if _measurable(study) else []
+    metric = [f"judge/{study.recipe.judge.folder}"] if _measurable(study) else []
     return [*metric, *(f"judge/{j.name}" for j in study.recipe.judges if j.task == "pairwise")]
 
 

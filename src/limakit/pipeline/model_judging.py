@@ -1,6 +1,6 @@
 """Judging by language models: one stage for each of the recipe's `[[judges]]`, all calls through the study's ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from limakit.store.files import read_jsonl, write_jsonl
 from limakit.store.study import Study, Work
 
 if TYPE_CHECKING:
-    from limakit.judge.questions import Question
+    from limakit.judge.questions import Form, Question
     from limakit.models.wire import Failure, Reply
 
 LEDGER = "ledger.db"
@@ -26,6 +26,8 @@ WITHOUT_EFFECT = {"name", "key_env", "concurrency"}
 """Settings that change no verdict."""
 CODE = ["judge", "models/wire.py", "models/buyer.py", "models/endpoint.py", "models/prices.py", "models/retry.py"]
 CODE += ["models/local_judge.py", "records.py"]
+Items = Callable[[], Sequence[tuple[Prompt, Response]]]
+"""Answers with what they answer; called where there is something to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,33 +47,89 @@ class Quote:
     """Of the budget; None for a model on this machine, which costs nothing."""
 
 
-def judge_by_model(study: Study, settings: ModelJudge, progress: Progress) -> Outcome:
+def judge_by_model(study: Study, judge: ModelJudge, progress: Progress) -> Outcome:
     """Ask one model about the pairs (judge/<name>/verdicts.jsonl) or single answers (judge/<name>/grades.jsonl)."""
-    work = _begin(study, settings)
+    stage, inputs = f"judge/{judge.name}", _judged(study, judge)
+    if judge.task == "pairwise":
+        return _compare(study, stage, judge, inputs, progress)
+    return grade(study, stage, judge, partial(_items, study, judge, inputs), inputs, progress)
+
+
+def _judged(study: Study, judge: ModelJudge) -> dict[str, Path]:
+    """The files of what is judged."""
+    if judge.task == "pairwise":
+        return {"pairs.jsonl": need(study, "compare", "pairs.jsonl")}
+    return {"test.jsonl": need(study, "curate", "test.jsonl")} | {
+        system: need(study, f"generate/{system}", "responses.jsonl") for system in study.recipe.generate.systems
+    }
+
+
+def _items(study: Study, judge: ModelJudge, inputs: Mapping[str, Path]) -> Sequence[tuple[Prompt, Response]]:
+    from limakit.judge.grading import gradable
+
+    assert judge.task != "pairwise"
+    systems = study.recipe.generate.systems
+    responses = [response for system in systems for response in read_jsonl(inputs[system], Response)]
+    return gradable(judge.task, read_jsonl(inputs["test.jsonl"], Prompt), responses)
+
+
+def _compare(study: Study, stage: str, judge: ModelJudge, inputs: Mapping[str, Path], progress: Progress) -> Outcome:
+    work = _begin(study, stage, judge, inputs)
     if work.done:
         return unchanged(work)
-    if settings.task == "pairwise":
-        return published(work, _compare(study, settings, work, progress))
-    return published(work, _grade(study, settings, work, progress))
+    from limakit.judge import pairwise
+
+    pairs = read_jsonl(inputs["pairs.jsonl"], Pair)
+    asked = pairwise.questions(pairs, _form(study, judge), study.recipe.seed)
+    ends, bill = ask(study, judge, asked, progress)
+    verdicts, counts = pairwise.verdicts(pairs, asked, ends, f"model:{judge.name}")
+    write_jsonl(work.path("verdicts.jsonl"), verdicts)
+    return published(work, counts | bill)
 
 
-def quote(study: Study, settings: ModelJudge) -> Quote:
+def grade(
+    study: Study, stage: str, judge: ModelJudge, items: Items, inputs: Mapping[str, Path], progress: Progress
+) -> Outcome:
+    """Let a model grade single answers, of a study or of all variants in an experiment: grades.jsonl. `inputs` are the
+    files that `items` come from. Raises ModelError before the first call where the estimate is above what is left of
+    the judge's budget."""
+    work = _begin(study, stage, judge, inputs)
+    if work.done:
+        return unchanged(work)
+    from limakit.judge import grading
+
+    assert judge.task != "pairwise"
+    graded = items()
+    asked = grading.questions(judge.task, graded, _form(study, judge), study.recipe.seed)
+    ends, bill = ask(study, judge, asked, progress)
+    grades, counts = grading.grades(judge.task, graded, asked, ends, f"model:{judge.name}")
+    write_jsonl(work.path("grades.jsonl"), grades)
+    return published(work, counts | bill)
+
+
+def quote(study: Study, judge: ModelJudge) -> Quote:
     """What is left to ask, before anything is sent. Raises StudyError where there are no answers yet."""
-    if _begin(study, settings).done:
-        return Quote(judge=settings.name, calls=0, missing=0, about=0.0, most=0.0, left=None)
+    inputs = _judged(study, judge)
+    if _begin(study, f"judge/{judge.name}", judge, inputs).done:
+        return Quote(judge=judge.name, calls=0, missing=0, about=0.0, most=0.0, left=None)
+    from limakit.judge import grading, pairwise
     from limakit.models import buyer, local_judge
     from limakit.store.ledger import UNIT, Ledger
 
-    asked = _pairwise(study, settings)[1] if settings.task == "pairwise" else _graded(study, settings)[1]
+    form, seed = _form(study, judge), study.recipe.seed
+    if judge.task == "pairwise":
+        asked = pairwise.questions(read_jsonl(inputs["pairs.jsonl"], Pair), form, seed)
+    else:
+        asked = grading.questions(judge.task, _items(study, judge, inputs), form, seed)
     calls = [question.call for question in asked]
     with Ledger(study.path(LEDGER)) as ledger:
-        if isinstance(settings, LocalJudge):
-            keys = set(local_judge.keys(calls, settings, study.digest(_weights(study, settings))))
+        if isinstance(judge, LocalJudge):
+            keys = set(local_judge.keys(calls, judge, study.digest(_weights(study, judge))))
             missing = len(keys) - len(ledger.stored(keys))
-            return Quote(judge=settings.name, calls=len(keys), missing=missing, about=0.0, most=0.0, left=None)
-        found = buyer.quote(calls, settings, ledger, settings.name)
+            return Quote(judge=judge.name, calls=len(keys), missing=missing, about=0.0, most=0.0, left=None)
+        found = buyer.quote(calls, judge, ledger, judge.name)
     return Quote(
-        judge=settings.name,
+        judge=judge.name,
         calls=len(set(calls)),
         missing=found.calls,
         about=found.about / UNIT,
@@ -80,16 +138,22 @@ def quote(study: Study, settings: ModelJudge) -> Quote:
     )
 
 
-def described(study: Study, settings: ModelJudge) -> dict[str, Any]:
-    """The settings that a judge's verdicts depend on, for its stage's fingerprint."""
-    return {"seed": study.recipe.seed, **settings.model_dump(mode="json", exclude=WITHOUT_EFFECT)}
-
-
-def inputs(study: Study, settings: ModelJudge) -> dict[str, Path]:
+def brought(study: Study, judge: ModelJudge) -> dict[str, Path]:
     """The files that a judge brings with it: its instructions, and the model where that is here. Raises ModelError,
     MissingExtra."""
-    own = {"prompt": study.resolve(settings.prompt)} if settings.prompt else {}
-    return own | (_weights(study, settings) if isinstance(settings, LocalJudge) else {})
+    own = {"prompt": study.resolve(judge.prompt)} if judge.prompt else {}
+    return own | (_weights(study, judge) if isinstance(judge, LocalJudge) else {})
+
+
+def _begin(study: Study, stage: str, judge: ModelJudge, inputs: Mapping[str, Path]) -> Work:
+    settings = {"seed": study.recipe.seed, **judge.model_dump(mode="json", exclude=WITHOUT_EFFECT)}
+    return study.begin(stage, settings=settings, inputs={**inputs, **brought(study, judge)}, code=CODE)
+
+
+def _form(study: Study, judge: ModelJudge) -> "Form":
+    from limakit.judge.questions import load_form
+
+    return load_form(judge.task, study.resolve(judge.prompt) if judge.prompt else None)
 
 
 def ask(
@@ -110,66 +174,6 @@ def ask(
             bought = buyer.buy(calls, settings, ledger, settings.name, progress)
     distinct = {question.call: end.cost for question, end in zip(asked, bought, strict=True)}
     return [end.outcome for end in bought], {"calls": len(asked), "cost": round(sum(distinct.values()) / UNIT, 6)}
-
-
-def _begin(study: Study, settings: ModelJudge) -> Work:
-    return study.begin(
-        f"judge/{settings.name}",
-        settings=described(study, settings),
-        inputs=_answers(study, settings) | inputs(study, settings),
-        code=CODE,
-    )
-
-
-def _answers(study: Study, settings: ModelJudge) -> dict[str, Path]:
-    """What is judged."""
-    if settings.task == "pairwise":
-        return {"pairs.jsonl": need(study, "compare", "pairs.jsonl")}
-    return {"test.jsonl": need(study, "curate", "test.jsonl")} | {
-        system: need(study, f"generate/{system}", "responses.jsonl") for system in study.recipe.generate.systems
-    }
-
-
-def _compare(study: Study, settings: ModelJudge, work: Work, progress: Progress) -> dict[str, Any]:
-    from limakit.judge import pairwise
-
-    pairs, asked = _pairwise(study, settings)
-    ends, bill = ask(study, settings, asked, progress)
-    verdicts, counts = pairwise.verdicts(pairs, asked, ends, f"model:{settings.name}")
-    write_jsonl(work.path("verdicts.jsonl"), verdicts)
-    return counts | bill
-
-
-def _grade(study: Study, settings: ModelJudge, work: Work, progress: Progress) -> dict[str, Any]:
-    from limakit.judge import grading
-
-    assert settings.task != "pairwise"
-    items, asked = _graded(study, settings)
-    ends, bill = ask(study, settings, asked, progress)
-    grades, counts = grading.grades(settings.task, items, asked, ends, f"model:{settings.name}")
-    write_jsonl(work.path("grades.jsonl"), grades)
-    return counts | bill
-
-
-def _pairwise(study: Study, settings: ModelJudge) -> tuple[list[Pair], list["Question"]]:
-    from limakit.judge import pairwise
-    from limakit.judge.questions import load_form
-
-    pairs = read_jsonl(_answers(study, settings)["pairs.jsonl"], Pair)
-    form = load_form("pairwise", inputs(study, settings).get("prompt"))
-    return pairs, pairwise.questions(pairs, form, study.recipe.seed)
-
-
-def _graded(study: Study, settings: ModelJudge) -> tuple[list[tuple[Prompt, Response]], list["Question"]]:
-    from limakit.judge import grading
-    from limakit.judge.questions import load_form
-
-    scale, files = settings.task, _answers(study, settings)
-    assert scale != "pairwise"
-    responses = [r for system in study.recipe.generate.systems for r in read_jsonl(files[system], Response)]
-    items = grading.gradable(scale, read_jsonl(files["test.jsonl"], Prompt), responses)
-    form = load_form(scale, inputs(study, settings).get("prompt"))
-    return items, grading.questions(scale, items, form, study.recipe.seed)
 
 
 def _folder(study: Study, settings: LocalJudge) -> Path:

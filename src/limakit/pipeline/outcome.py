@@ -31,11 +31,19 @@ def unchanged(work: Work) -> Outcome:
 
 
 def need(study: Study, stage: str, name: str) -> Path:
-    """A file of a finished stage. Raises StudyError naming the command that makes it."""
+    """A file of a finished stage. Raises StudyError naming the command that makes it; of a variant, its study's."""
     path = study.path(stage, name)
     if not path.is_file() or not study.path(stage, MANIFEST).is_file():
+        learned = stage.startswith("train/") or (stage == "curate" and name != "test.jsonl")
+        if learned and not study.recipe.learns:
+            raise StudyError(
+                f"this study learns nothing, so there is no {stage}/{name}",
+                where=study.root,
+                fix="It compares: limakit run, studio, report.",
+            )
         verb = {"compare": "judge"}.get(stage.split("/")[0], stage.split("/")[0])
-        raise StudyError(f"{stage}/{name} is not there yet", where=study.root, fix=f"Run: limakit {verb} {study.root}")
+        command = study.again or f"limakit {verb} {study.root}"
+        raise StudyError(f"{stage}/{name} is not there yet", where=study.root, fix=f"Run: {command}")
     return path
 
 

@@ -32,9 +32,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 class Study:
     """A folder with one `recipe.toml`."""
 
-    def __init__(self, root: Path, lenders: Sequence[Path] = ()):
-        """`lenders` are studies of which a finished stage is copied where it is what this one would come to."""
-        self.root, self.lenders = root, lenders
+    def __init__(self, root: Path, lenders: Sequence[Path] = (), again: str | None = None):
+        """`lenders` are studies of which a finished stage is copied where it is what this one would come to; `again` is
+        the command that does the stages of this one, where it is part of another."""
+        self.root, self.lenders, self.again = root, lenders, again
         self._hashes = HashCache(root / ".cache" / "hashes.json")
 
     @property

@@ -27,6 +27,8 @@ NAVIGATION = (
     ("/people", "People", ("owner",)),
 )
 """(path, name, roles) of what the navigation shows."""
+LEARNING = ("/review", "/write", "/chat")
+"""What a study that learns nothing has no use for."""
 
 
 @cache
@@ -56,7 +58,8 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     everybody), `study`, `here` (the current path) and the filters `markdown` and `shown` for text that models wrote."""
     studio: Studio = request.app.state.studio
     person = getattr(request.state, "person", None)
-    links = [(path, name) for path, name, roles in NAVIGATION if person and person.role in roles]
+    left_out = () if studio.study.recipe.learns else LEARNING
+    links = [(path, n) for path, n, roles in NAVIGATION if person and person.role in roles and path not in left_out]
     html = _pages.get_template(template).render(
         person=person, study=studio.study.name, navigation=links, here=request.url.path, **values
     )

@@ -4,6 +4,7 @@
 - ShareGPT: `{"conversations": [{"from", "value"}, …]}`
 - Alpaca: `{"instruction", "input", "output"}` (https://github.com/tatsu-lab/stanford_alpaca)
 - Dolly: `{"instruction", "context", "response", "category"}` (databricks-dolly-15k)
+- plain: `{"prompt", "response"}`, as a table has it
 """
 
 from collections.abc import Callable, Mapping
@@ -38,6 +39,13 @@ def _one(turn: object, role: str, content: str) -> tuple[str, str]:
     return turn[role], turn[content]
 
 
+def _plain(row: Mapping[str, Any]) -> Spoken:
+    asked, said = row["prompt"], row["response"]
+    if not isinstance(asked, str) or not isinstance(said, str):
+        raise ValueError("prompt and response are not both text")
+    return [("user", asked.strip()), ("assistant", said.strip())]
+
+
 def _asked(about: str, answer: str) -> Callable[[Mapping[str, Any]], Spoken]:
     def turns(row: Mapping[str, Any]) -> Spoken:
         texts = [row["instruction"], row.get(about) or "", row[answer]]
@@ -54,6 +62,7 @@ LAYOUTS = (
     Layout("ShareGPT", frozenset({"conversations"}), _listed("conversations", "from", "value")),
     Layout("Dolly", frozenset({"instruction", "response"}), _asked("context", "response")),
     Layout("Alpaca", frozenset({"instruction", "output"}), _asked("input", "output")),
+    Layout("plain", frozenset({"prompt", "response"}), _plain),
 )
 
 

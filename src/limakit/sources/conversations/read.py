@@ -1,5 +1,6 @@
 """Ready-made instruction data → candidates. The layout is that of a file's first record that has one."""
 
+import csv
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,11 +13,12 @@ from limakit.recipe_sources import Conversations
 from limakit.records import Candidate, Provenance, Reject
 from limakit.sources.conversations.layouts import LAYOUTS, Layout, layout_of
 from limakit.sources.dialogue import dialogue
-from limakit.sources.given import Given, lines
+from limakit.sources.given import Given, lines, text_file
 from limakit.sources.harvest import Damaged, Item, Passed
 
-ENDINGS = (".jsonl", ".ndjson", ".jsonl.zst", ".json", ".parquet")
-EXPECTED = "a .jsonl, .json or .parquet file of conversations, or a folder of them"
+ENDINGS = (".jsonl", ".ndjson", ".jsonl.zst", ".json", ".parquet", ".csv")
+EXPECTED = "a .jsonl, .json, .parquet or .csv file of conversations, or a folder of them"
+LARGEST_FIELD = 16 << 20
 LARGEST_JSON = 1 << 30
 ROWS = 1024
 _FIX = f"Expected one of the layouts {', '.join(layout.name for layout in LAYOUTS)}: docs/sources.md shows them."
@@ -90,6 +92,8 @@ def _rows(file: Given) -> Iterator[Row]:
         yield from _parquet(file)
     elif name.endswith(".json"):
         yield from ((f"record {number}", row) for number, row in enumerate(_array(file), 1))
+    elif name.endswith(".csv"):
+        yield from _table(file)
     else:
         for number, line in lines(file.path):
             yield f"line {number}", _parsed(line, number)
@@ -117,6 +121,23 @@ def _array(file: Given) -> list[Any]:
     if not isinstance(found, list):
         raise InputError("holds no list of records", where=file.path, fix=_FIX)
     return [ValueError("an empty record") if row is None else row for row in found]
+
+
+def _table(file: Given) -> Iterator[Row]:
+    """Rows of a table; comma, semicolon or tab between the fields, whichever its header has most of."""
+    csv.field_size_limit(LARGEST_FIELD)
+    with text_file(file.path) as text:
+        header = text.readline()
+        text.seek(0)
+        reader = csv.DictReader(text, delimiter=max(",;\t", key=header.count))
+        number = 0
+        try:
+            reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+            for number, row in enumerate(reader, 1):
+                whole = None not in row and None not in row.values()
+                yield f"row {number}", row if whole else ValueError("has not as many fields as the header")
+        except csv.Error as error:
+            raise InputError(f"is not CSV: {error}", where=f"{file.path}, row {number + 1}", fix=_FIX) from None
 
 
 def _parquet(file: Given) -> Iterator[Row]:
