@@ -18,6 +18,7 @@ Processor seconds stand beside seconds, because the latter say little on a busy 
 """
 
 import argparse
+import ctypes
 import json
 import os
 import re
@@ -51,6 +52,7 @@ def main() -> None:
     if given.part:
         print(json.dumps(PARTS[given.part](places, given)))
         return
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: grandchildren are waited for, and counted
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {given.workers} workers")
     print(f"{'':44}{'MB':>7}{'MB/s':>8}{'CPU-s/GB':>10}{'RSS MB':>8}")
     part = [sys.executable, __file__, *sys.argv[1:], "--part"]
