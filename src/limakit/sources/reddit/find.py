@@ -12,6 +12,7 @@ from limakit.sources.given import LONGEST_LINE, Given, blocks, text_file
 
 LARGEST_FIELD = 1 << 20
 PIECE = 256 << 10
+"""Bytes read at once; fewer than LONGEST_LINE, so that only the first line in hand can be too long."""
 _NEWLINE = ord("\n")
 Row = tuple[str, dict[str, Any] | str]
 """Where a row lies, and its fields or what is wrong with it."""
@@ -56,7 +57,10 @@ class Rows:
             yield from self._found(data[:end], base)
             base, rest = base + end, data[end:]
         if rest.strip() and base < stop:
-            yield from self._found(rest + b"\n", base)
+            if len(rest) > LONGEST_LINE:
+                yield f"byte {base}", "the line is too long"
+            else:
+                yield from self._found(rest + b"\n", base)
 
     def _blocks(self, base: int) -> Iterator[bytes]:
         """Bytes of the file from `base` on, few enough at a time to stay in the processor's cache."""
