@@ -316,6 +316,7 @@ def test_chat_streams_stops_and_grades(talking: tuple[House, Told]) -> None:
     model.let.release()
     page.get_by_text("base is writing").wait_for()
     page.keyboard.press("Escape")
+    page.wait_for_timeout(1500)  # the server must learn of it before the model goes on, or the answer is whole
     model.let.release(9)
     page.get_by_text("stopped").wait_for()
     page.get_by_role("button", name="Take to Write").first.click()
