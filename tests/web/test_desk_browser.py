@@ -185,15 +185,15 @@ def test_what_is_typed_is_saved_and_previewed_without_a_button(house: House) -> 
     page.keyboard.type("What is amber good for?")
     page.get_by_label("Response").fill("Certainly! It is **resin**. <img src=x onerror=alert(1)>")
     page.get_by_text("opens with “Certainly”").wait_for()
-    assert page.locator("#preview strong").text_content() == "resin"
-    assert page.locator("#near a").first.text_content() == "What is amber?"
+    until(page, lambda: page.locator("#preview strong").text_content() == "resin")
+    until(page, lambda: page.locator("#near a").first.text_content() == "What is amber?")
     number = page.url.rsplit("/", 1)[1]
     until(page, lambda: page.locator("#state").text_content() == "Saved")
     assert text_of(house, number)[0] == "What is amber good for?"
     page.get_by_role("button", name="Add a turn of each").click()
     page.keyboard.type("And how old is it?")
     until(page, lambda: len(text_of(house, number)) == 4)
-    assert page.get_by_text("To submit: turn 4 is empty").is_visible()
+    page.get_by_text("To submit: turn 4 is empty").wait_for()
     page.keyboard.press("Control+Enter")
     page.get_by_text("Not sent: turn 4 is empty").wait_for()
     page.get_by_label("Response").nth(1).fill("Millions of years.")
@@ -248,7 +248,7 @@ def test_hostile_texts_do_nothing(house: House) -> None:
         page = house.open(f"/write/{begin(house, *texts)}")
         page.locator("#preview .said").nth(len(texts) - 1).wait_for()
         assert page.evaluate("document.querySelectorAll('#preview :is(script, img, a, svg, style, form)').length") == 0
-        assert page.get_by_role("button", name="Submit").is_visible()
+        page.get_by_role("button", name="Submit").wait_for()
         page.get_by_label("Prompt").press("End")
         page.keyboard.type(" more")
         until(page, lambda page=page: page.locator("#state").text_content() == "Saved")
@@ -296,7 +296,7 @@ def test_chat_streams_stops_and_grades(talking: tuple[House, Told]) -> None:
     page.get_by_text("base is thinking").wait_for()
     model.let.release()
     page.get_by_text("base is writing").wait_for()
-    assert page.locator("[aria-busy] .said").text_content() == "One "
+    until(page, lambda: page.locator("[aria-busy] .said").text_content() == "One ")
     other = house.open("/chat", person="a2")
     other.get_by_text("Busy: base is answering a1").wait_for()
     other.locator("#first").select_option("base")
@@ -305,8 +305,8 @@ def test_chat_streams_stops_and_grades(talking: tuple[House, Told]) -> None:
     other.get_by_text("another answer is being written (that of a1, by base)").wait_for()
     model.let.release(2)
     page.get_by_text("base has answered").wait_for()
-    assert page.locator(".assistant strong").text_content() == "three"
-    assert page.locator(".assistant .said").text_content() == "One <b>two</b> three\n"
+    until(page, lambda: page.locator(".assistant strong").text_content() == "three")
+    until(page, lambda: page.locator(".assistant .said").text_content() == "One <b>two</b> three\n")
     page.get_by_role("button", name="Excellent").click()
     page.get_by_text("Graded: excellent").wait_for()
     page.reload()
