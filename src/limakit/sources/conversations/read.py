@@ -58,14 +58,14 @@ def _candidate(
     number: int, row: dict[str, Any], layout: Layout, file: Given, settings: Conversations
 ) -> Candidate | Reject:
     name = f"conversations/{file.label}/{number}"
-    turns = dialogue(spoken(row, layout))
+    turns, author = dialogue(spoken(row, layout)), _text(row, "author") or _text(row, "attribution")
     if isinstance(turns, str):
-        return Reject(id=name, source="conversations", site=file.label, rule="no_dialogue", detail=turns)
+        return Reject(id=name, source="conversations", site=file.label, rule="no_dialogue", detail=turns, author=author)
     origin = Provenance(
         source="conversations",
         site=file.label,
         id=str(number),
-        author=_text(row, "author") or _text(row, "attribution"),
+        author=author,
         licence=_text(row, "licence") or _text(row, "license") or settings.licence,
     )
     return Candidate(
