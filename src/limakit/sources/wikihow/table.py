@@ -22,8 +22,6 @@ _FIX = (
 )
 _METHOD = re.compile(r"(?<=[a-z)\"'])\d{1,2}$")
 """Number of a method behind a title, without a space: `How to Nap2`."""
-_HEADINGS = re.compile(r"(?<=[.!?\"')]),?[ \t]*\n|,[ \t]*\n")
-_PARAGRAPHS = re.compile(r";?[ \t]*\n\s*,[ \t]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +66,8 @@ class _Columns:
         part = "" if self.part is None else " ".join(row[self.part].split())
         if not self.joined:
             return [_Step(part="" if part.lower() == "steps" else part, heading=heading, paragraph=paragraph)]
-        headings = [" ".join(text.split()) for text in _HEADINGS.split(heading) if text.strip()]
-        paragraphs = [text.strip() for text in _PARAGRAPHS.split(paragraph)]
+        headings = [line.strip().rstrip(",") for line in heading.split("\n") if line.strip(", \t\r")]
+        paragraphs = _paragraphs(paragraph)
         if len(headings) != len(paragraphs):
             return f"{len(headings)} headings for {len(paragraphs)} paragraphs"
         method = _METHOD.search(row[self.title].strip())
@@ -80,6 +78,18 @@ class _Columns:
         """What stands before the first step of an article: its overview."""
         said = "" if self.overview is None else row[self.overview].strip()
         return [_Step(part="", heading="", paragraph=said)] if said else []
+
+
+def _paragraphs(text: str) -> list[str]:
+    """The paragraphs of a method: each but the first begins with a comma on a line of its own; `;` may end one."""
+    found: list[list[str]] = [[]]
+    for line in text.split("\n"):
+        begins = line.lstrip().startswith(",")
+        if begins:
+            found[-1] = ["\n".join(found[-1]).rstrip().removesuffix(";")]
+            found.append([])
+        found[-1].append(line.lstrip()[1:] if begins else line)
+    return ["\n".join(lines).strip() for lines in found]
 
 
 def categories(file: Given) -> dict[str, str] | None:
