@@ -161,6 +161,15 @@ def needs_image(html: str, prose: str) -> str | None:
     return _quote(prose, match) if match else None
 
 
+def little_left(text: str, reply: str) -> str | None:
+    """Whether a response as Markdown has lost more than half of its letters, as lists of links do, or swollen to four
+    times its text, as markup nested hundreds deep does. Ours. `text` is `text_of` its HTML."""
+    said, kept = (sum(map(str.isalnum, words)) for words in (text, reply))
+    if 2 * kept < said:
+        return f"{kept} of {said} letters are left"
+    return f"{len(reply)} characters of {len(text)}" if len(reply) > 4 * len(text) + 1000 else None
+
+
 def surely_too_short(raw: bytes, least: int) -> str | None:
     """`too_short` for escaped bytes: an upper bound on the characters of text, so it never errs against a response."""
     if len(raw) < least:
