@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EDITS = "studio"
 """Source of a provenance that names who edited a text, and of no post."""
 _SAFE = "".join(chr(code) for code in range(33, 127) if chr(code) not in "<>")
-_MARKS = re.compile(r"([\\`*_\[\]<>|#])")
+_MARKS = re.compile(r"([\\`*\[\]<>|#]|(?<!\w)_|_(?!\w))")
 
 
 def attribution(splits: "Splits") -> str:

@@ -14,7 +14,7 @@ _IDS = {
     "apache 2.0": "apache-2.0",
 }
 _CREATIVE = re.compile(r"cc (by(?:-nc)?(?:-sa|-nd)?) (\d\.\d)", re.IGNORECASE)
-_MARKS = re.compile(r"([\\`*_\[\]<>|#])")
+_MARKS = re.compile(r"([\\`*\[\]<>|#]|(?<!\w)_|_(?!\w))")
 
 
 def card(examples: Sequence[Example], *, name: str, file: str, left_out: Mapping[str, int]) -> str:
