@@ -71,6 +71,8 @@ def export(
             "--accept-findings.",
         )
     rows = [row(example, chosen) for example in kept]
+    if chosen == "alpaca":  # `datasets` takes the type of `history` from the first ten megabytes
+        rows.sort(key=lambda made: not made["history"])
     name = f"train.{chosen}" if chosen in ("parquet", "csv") else "train.jsonl"
     if chosen == "parquet":
         files.write_table(to / name, rows)
