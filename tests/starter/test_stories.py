@@ -1,4 +1,4 @@
-"""The sample forum's stories: as many as its card says, as different in length, opening, name and form as real replies."""
+"""The stories of the sample forum: as many as its card says, and as unlike one another as real replies."""
 
 import re
 from collections import Counter, defaultdict
