@@ -36,7 +36,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
     from limakit.pipeline import consulting, embedding, reviews, sourcing
     from limakit.pipeline.sifting import sift
     from limakit.sources.stackexchange.users import name_authors
-    from limakit.store.rejects import RejectLog
+    from limakit.store.rejects import RejectLog, hide
 
     recipe = study.recipe
     given: dict[Split, Path | None] = {"dev": _given(study, "dev"), "test": _given(study, "test")}
@@ -83,8 +83,9 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             folder=work.path("scratch"),
             rejects=rejects,
             progress=progress,
+            forgotten=forgotten,
         )
-        sift(
+        theirs = sift(
             stock,
             recipe.curate.refuse_licences,
             forgotten,
@@ -92,6 +93,8 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             folder=work.path("scratch"),
             rejects=rejects,
         )
+        if reviews.forget(study, theirs):
+            reviewed = reviews.read(study)
         decided = reviews.apply(stock, reviewed, folder=work.path("scratch"), rejects=rejects)
         settings = recipe.curate.model_copy(update={"quotas": {**stock.whole, **recipe.curate.quotas}})
         asked, unasked = take(stock.asked, settings.quotas, rejects=rejects)
@@ -105,6 +108,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             difficulty=consulting.difficulty(study),
             wanted=reviewed.wanted,
         )
+    hide(work.path("rejects.parquet"), theirs)
     reviews.keep_spare(stock.candidates, {pick.id for pick in chosen.picks}, work.folder)
     picks = name_authors(chosen.picks, stock.dumps, executor=executor)
     splits = split(picks, chosen.held, seed=recipe.seed)
