@@ -9,23 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging
 
-from limakit.errors import ModelError
 from limakit.models.chat import start_ids
 from limakit.models.hub import check_folder
 from limakit.models.layouts import Kind, Layout, layout
 from limakit.models.local_check import check, reference_logits
 from limakit.models.local_decode import Decoder, Job
+from limakit.models.local_text import open_model, open_tokenizer
 from limakit.models.sampler import Answer, Request, stream_key
 from limakit.recipe import Generate
-
-DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError)
-DAMAGES += (ArithmeticError, SafetensorError, StrictDataclassError)
-"""What transformers raises for a folder that it cannot make a model of."""
 
 
 class LocalSampler:
@@ -112,29 +104,10 @@ def _reads(tokenizer: Any, text: str) -> Callable[[list[int]], bool]:
 
 
 def load(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer of a checked folder, in evaluation mode; transformers' own bars and warnings stay silent,
-    what matters is checked here."""
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    """Model and tokenizer of a checked folder, in evaluation mode. Raises ModelError where they cannot be opened."""
     gpu = torch.cuda.is_available()
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.bfloat16 if gpu else torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        model, report = loaded
-    except DAMAGES as error:
-        raise ModelError(f"cannot be opened as a causal language model: {error}", where=folder) from None
-    for what in ("missing_keys", "mismatched_keys"):
-        if report[what]:
-            names = ", ".join(sorted(map(str, report[what]))[:3])
-            raise ModelError(f"{len(report[what])} weights {what[:-5]} ({names})", where=folder)
-    return model.to("cuda" if gpu else "cpu").eval(), tokenizer
+    model = open_model(folder, dtype=torch.bfloat16 if gpu else torch.float32)
+    return model.to("cuda" if gpu else "cpu").eval(), open_tokenizer(folder)
 
 
 def eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:

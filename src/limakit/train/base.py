@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from tokenizers import AddedToken
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging
 
 from limakit.errors import ModelError
 from limakit.models.chat import EOT
 from limakit.models.hub import check_folder
+from limakit.models.local_text import open_model, open_tokenizer
 from limakit.train.attention import NAME as PER_DOCUMENT
 
 
@@ -24,10 +22,10 @@ def load(folder: Path, device: torch.device, quantization: Any | None = None) ->
 
     Raises ModelError where the folder does not hold a whole causal language model.
     """
-    logging.disable_progress_bar()
     check_folder(folder)
     tokenizer = load_tokenizer(folder)
-    model = _load_model(folder, device, quantization)
+    quantized = {"quantization_config": quantization, "device_map": {"": str(device)}} if quantization else {}
+    model = open_model(folder, dtype=torch.float32, attn_implementation=PER_DOCUMENT, **quantized)
     add_eot(model, tokenizer)
     for module in model.modules():  # the only dropout is the residual one, as in the paper
         if isinstance(module, torch.nn.Dropout):
@@ -37,10 +35,7 @@ def load(folder: Path, device: torch.device, quantization: Any | None = None) ->
 
 def load_tokenizer(folder: Path) -> Any:
     """The folder's tokenizer, without the traces of where it was loaded from. Raises ModelError."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the tokenizer cannot be loaded: {_brief(error)}", where=folder) from None
+    tokenizer = open_tokenizer(folder)
     if not tokenizer.is_fast:
         raise ModelError("the model has no fast tokenizer", where=folder, fix="Put its tokenizer.json there.")
     for name in ("is_local", "local_files_only", "name_or_path"):
@@ -76,39 +71,3 @@ def add_eot(model: Any, tokenizer: Any) -> int:
                 if part is not None:
                     part[eot] = part[eos] if eos is not None else part[:known].mean(0)
     return eot
-
-
-def _load_model(folder: Path, device: torch.device, quantization: Any | None) -> Any:
-    """The causal language model of a folder, in fp32; its linear layers quantised on the device where asked for."""
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the configuration cannot be loaded: {_brief(error)}", where=folder / "config.json") from None
-    kinds = config.architectures or []
-    if not any(kind.endswith("ForCausalLM") for kind in kinds):
-        named = ", ".join(kinds) or config.model_type
-        raise ModelError(f"not a causal language model but {named}", where=folder, fix="Set base.model to one.")
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            attn_implementation=PER_DOCUMENT,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-            **({"quantization_config": quantization, "device_map": {"": str(device)}} if quantization else {}),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"the model cannot be loaded: {_brief(error)}", where=folder) from None
-    model, info = loaded
-    lacking = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
-    if lacking:
-        raise ModelError(f"weights are missing or misshapen, the first is {lacking[0]}", where=folder)
-    return model
-
-
-def _brief(error: Exception) -> str:
-    """The first sentence of an error from elsewhere."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].split(". ")[0][:200]
