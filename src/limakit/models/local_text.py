@@ -19,6 +19,7 @@ from limakit.errors import ModelError
 DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError)
 DAMAGES += (ArithmeticError, SafetensorError, StrictDataclassError)
 """What transformers raises for a folder that it cannot make a model of."""
+_AGAIN = "Fetch or copy the model's files again."
 LONGEST = 200
 """Characters of an error from elsewhere that are shown."""
 _INSIDE = r"^(?:model\.)?(?:language_model|text_model)\."
@@ -77,14 +78,22 @@ def open_model(folder: Path, **how: Any) -> Any:
     return model
 
 
-def open_tokenizer(folder: Path) -> Any:
-    """The folder's tokenizer. Raises ModelError where it cannot be loaded."""
+def open_tokenizer(folder: Path, model: Any) -> Any:
+    """The folder's tokenizer. Raises ModelError where it cannot be loaded, or is that of another model: it has tokens,
+    not counting added ones, for which the model has no row."""
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        highest = max(set(tokenizer.get_vocab().values()) - set(tokenizer.get_added_vocab().values()), default=-1)
     except DAMAGES as error:
+        raise ModelError(f"the tokenizer cannot be loaded: {brief(error)}", where=folder, fix=_AGAIN) from None
+    rows = model.get_input_embeddings().weight.shape[0]
+    if highest >= rows:
         raise ModelError(
-            f"the tokenizer cannot be loaded: {brief(error)}", where=folder, fix="Fetch or copy its files again."
-        ) from None
+            f"the tokenizer has a token {highest:,} and the model {rows:,} rows: they do not belong together",
+            where=folder,
+            fix=_AGAIN,
+        )
+    return tokenizer
 
 
 def brief(error: Exception) -> str:
