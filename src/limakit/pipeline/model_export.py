@@ -58,13 +58,9 @@ def export_model(study: Study, to: Path, form: Format, epoch: int | None = None)
         files.publish_json(folder / "generation_config.json", config)
         files.publish_text(folder / "README.md", card)
         files.publish(folder / "ATTRIBUTION.md", attribution.read_bytes())
-        try:
-            differences.append(check_export(folder, system.folder))
-            if program:
-                _convert(program, folder)
-        except LimakitError:
-            checkpoints.remove(folder)
-            raise
+        differences.append(check_export(folder, system.folder))
+        if program:
+            _convert(program, folder)
 
     checkpoints.publish_folder(to, fill)
     gguf = to / "model.gguf" if program else None
