@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limakit.curate.words import BLOCK, U64, Hashes, hashed, mixed, shingles
+from limakit.curate.words import BLOCK, U64, Hashes, Words, filled, hashed, mixed, shingles
 
 PLACES = 256
 SHINGLE = 5
@@ -27,6 +27,7 @@ def _drawn(stream: int) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
 
 _FACTORS, _SHIFTS = _drawn(1) | np.uint32(1), _drawn(2)
 _SPREAD = np.uint32(0x9E3779B1)
+_TURN = U64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,15 @@ class Repeat:
 
 def signatures(texts: Sequence[str]) -> Signatures:
     """MinHash signatures, shape (texts, PLACES)."""
-    found = np.empty((len(texts), PLACES), np.uint16)
-    for begin in range(0, len(texts), BLOCK):
-        cut = shingles(hashed(texts[begin : begin + BLOCK], least=SHINGLE), SHINGLE)
+    return marked(hashed(texts))
+
+
+def marked(words: Words) -> Signatures:
+    """`signatures` of texts whose words are hashed."""
+    texts = len(words.starts) - 1
+    found = np.empty((texts, PLACES), np.uint16)
+    for begin in range(0, texts, BLOCK):
+        cut = shingles(filled(words.part(begin, min(begin + BLOCK, texts)), SHINGLE), SHINGLE)
         high = (cut.hashes >> U64(32)).astype(np.uint32)
         these, values = found[begin : begin + BLOCK], np.empty_like(high)
         for place in range(PLACES):  # all texts of a block at once: their shingles stay in the cache
@@ -89,11 +96,16 @@ def _shared_buckets(marks: Signatures, rows: int) -> dict[int, list[tuple[int, i
     """For each text that shares a band with another: its (band, number of the bucket)."""
     found: dict[int, list[tuple[int, int]]] = {}
     for band in range(PLACES // rows):
-        _, inverse, count = np.unique(
-            _joined(marks[:, band * rows : (band + 1) * rows]), return_inverse=True, return_counts=True
-        )
-        for number in np.flatnonzero(count[inverse] > 1):
-            found.setdefault(int(number), []).append((band, int(inverse[number])))
+        keys = _joined(marks[:, band * rows : (band + 1) * rows])
+        ordered = np.sort(keys)
+        shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        seen = np.zeros(1 << 16, bool)  # most keys are seen at once to be nobody else's
+        seen[shared >> U64(48)] = True
+        maybe = np.flatnonzero(seen[keys >> U64(48)])
+        buckets = np.searchsorted(shared, keys[maybe])
+        sure = shared[np.minimum(buckets, len(shared) - 1)] == keys[maybe]
+        for number, bucket in zip(maybe[sure].tolist(), buckets[sure].tolist(), strict=True):
+            found.setdefault(number, []).append((band, bucket))
     return found
 
 
@@ -101,5 +113,6 @@ def _joined(columns: Signatures) -> Hashes:
     """One number for the places of a band."""
     total = np.zeros(len(columns), U64)
     for column in columns.T:
-        total = mixed(total + column)
+        total += column
+        total *= _TURN
     return total
