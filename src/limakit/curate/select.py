@@ -10,7 +10,7 @@ from limakit.curate.diverse import Difficulty, Diverse
 from limakit.curate.leaks import Name, target_of
 from limakit.curate.meaning import Meaning
 from limakit.curate.sample import answer_of, choose, duplicates, uniform
-from limakit.curate.survey import near_repeats, survey
+from limakit.curate.survey import PIECE_BYTES, near_repeats, survey
 from limakit.curate.vectors import Embed
 from limakit.curate.watch import Watch
 from limakit.engine import Executor, LocalExecutor, Progress, silent
@@ -57,6 +57,7 @@ def select(
     embed: Embed | None = None,
     difficulty: Difficulty | None = None,
     wanted: frozenset[str] = frozenset(),
+    piece_bytes: int = PIECE_BYTES,
 ) -> Selection:
     """Choose from JSONL files of candidates, whose texts stay on disk; what is not chosen goes to the reject log.
 
@@ -74,7 +75,13 @@ def select(
     executor = executor or LocalExecutor(1)
     compared = any((given or {}).values()) or settings.hold_out_dev + settings.hold_out_test > 0
     seen = survey(
-        list(paths), folder, executor, graded=settings.select == "diverse", compared=compared, progress=progress
+        list(paths),
+        folder,
+        executor,
+        graded=settings.select == "diverse",
+        compared=compared,
+        progress=progress,
+        piece_bytes=piece_bytes,
     )
     reasons: dict[str, Reason] = {
         entry.id: ("no_quota", entry.group) for entry in seen.entries if not settings.quotas.get(entry.group)

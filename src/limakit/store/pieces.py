@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -35,7 +36,7 @@ def pieces(paths: Iterable[Path], size: int) -> list[Piece]:
 def records(piece: Piece, kind: type[R]) -> Iterator[tuple[int, R]]:
     """The records of a piece, each with the byte at which its line begins. Raises InputError naming file, line and
     field of the first bad one."""
-    adapter = TypeAdapter(kind)
+    adapter = _adapter(kind)
     with open(piece.path, "rb") as lines:
         at = piece.begin
         if at:  # what is left of a line that begins before
@@ -51,11 +52,16 @@ def records(piece: Piece, kind: type[R]) -> Iterator[tuple[int, R]]:
 
 def fetched(path: Path, places: Sequence[int], kind: type[R]) -> Iterator[R]:
     """The records whose lines begin at these bytes of a file."""
-    adapter = TypeAdapter(kind)
+    adapter = _adapter(kind)
     with open(path, "rb") as lines:
         for at in places:
             lines.seek(at)
             yield _parsed(adapter, lines.readline(), path, at)
+
+
+@cache
+def _adapter(kind: type[R]) -> TypeAdapter[R]:
+    return TypeAdapter(kind)
 
 
 def _parsed(adapter: TypeAdapter[R], line: bytes, path: Path, at: int) -> R:
