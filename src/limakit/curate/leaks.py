@@ -7,7 +7,7 @@ and response against reference; the same author. A sixth, by meaning, is in `mea
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -179,7 +179,8 @@ class _Runs:
             self._known[size] = known, owners, _sieve(known)
 
     def hits(self, words: Words) -> Iterator[tuple[int, int, int, int]]:
-        """(number of the text, first word, length, number of the target), the longest runs first."""
+        """(number of the text, first word, length, number of the target): of each text the first run of each length,
+        the longest first."""
         found = []
         for size, row in zip(self._known, runs(words, [*self._known]), strict=True):
             known, owners, seen = self._known[size]
@@ -189,12 +190,10 @@ class _Runs:
             found.append((size, maybe[sure], owners[places[sure]]))
         for size, begins, targets in reversed(found):
             numbers = np.searchsorted(words.starts, begins, side="right") - 1
-            inside = begins + size <= words.starts[numbers + 1]
-            firsts = begins - words.starts[numbers]
-            for number, first, target in zip(
-                numbers[inside].tolist(), firsts[inside].tolist(), targets[inside].tolist(), strict=True
-            ):
-                yield number, first, size, target
+            inside = np.flatnonzero(begins + size <= words.starts[numbers + 1])
+            numbers, at = np.unique(numbers[inside], return_index=True)
+            firsts = begins[inside[at]] - words.starts[numbers]
+            yield from zip(numbers.tolist(), firsts.tolist(), repeat(size), targets[inside[at]].tolist())
 
 
 def _sieve(known: Hashes) -> Any:

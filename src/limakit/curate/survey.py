@@ -146,9 +146,13 @@ def _own(candidate: Candidate, text: str) -> str:
     return text if len(text) >= SHORT else whole_text(candidate)
 
 
+_SMALL, _BLANKS = bytes(range(256)).lower(), b" \t\n\v\f\r"
+
+
 def digest(text: str) -> bytes:
-    """Hash of a text without regard to letter case and white space."""
-    return hashlib.blake2b(" ".join(text.lower().split()).encode(), digest_size=16).digest()
+    """Hash of a text without regard to the case of A to Z and white space; what else makes no difference is for the
+    near-duplicates."""
+    return hashlib.blake2b(text.encode().translate(_SMALL, _BLANKS), digest_size=16).digest()
 
 
 def _entry(candidate: Candidate, text: str, graded: bool) -> Entry:

@@ -38,10 +38,9 @@ class Weights:
         texts = len(words.starts) - 1
         features, starts, counts = _counted(words.hashes, words.owners(), texts)
         data = (1 + np.log(counts.astype(np.float32))) * self._of_word[features]
-        matrix = sparse.csr_matrix((data, features, starts), shape=(texts, FEATURES))
-        sizes = lengths(matrix)
-        matrix.data /= np.repeat(np.where(sizes > 0, sizes, 1).astype(np.float32), np.diff(starts))
-        return matrix
+        sizes = lengths(data, starts)
+        data /= np.repeat(np.where(sizes > 0, sizes, 1).astype(np.float32), np.diff(starts))
+        return sparse.csr_matrix((data, features, starts), shape=(texts, FEATURES))
 
 
 def occurring(words: Words, *more: tuple[Words, Any]) -> Any:
@@ -53,10 +52,10 @@ def occurring(words: Words, *more: tuple[Words, Any]) -> Any:
     return np.bincount(_counted(hashes, owners, texts)[0], minlength=FEATURES)
 
 
-def lengths(matrix: Any) -> Any:
-    """The length of each row, float64."""
-    squares = np.concatenate([[0], np.cumsum(matrix.data.astype(np.float64) ** 2)])
-    return np.sqrt(squares[matrix.indptr[1:]] - squares[matrix.indptr[:-1]])
+def lengths(data: Any, starts: Any) -> Any:
+    """The length of each row, float64; `starts` says where each begins in `data`, and where the last one ends."""
+    squares = np.concatenate([[0], np.cumsum(data.astype(np.float64) ** 2)])
+    return np.sqrt(squares[starts[1:]] - squares[starts[:-1]])
 
 
 def _counted(hashes: Any, owners: Any, texts: int) -> tuple[Any, Any, Any]:

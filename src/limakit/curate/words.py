@@ -4,6 +4,7 @@ The hash is a fixed polynomial over the word's UTF-8 bytes modulo 2^64 with spli
 Flood 2014) on top: the same on every machine and in every run, which Python's `hash` is not.
 """
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,6 @@ _SPACE = ord(" ")
 _PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() or chr(code) == "_" else _SPACE for code in range(128))
 _PLAIN += bytes(range(128, 256))
 """What becomes of each byte of a text in UTF-8; those of characters beyond ASCII stay."""
-_WIDE = re.compile(rb"[\x80-\xff]+")
 _ALONE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7a3]")
 _SIGNS = re.compile(r"[^\w ]+")
 BLOCK = 64
@@ -66,24 +66,26 @@ def words_of(text: str) -> list[str]:
 
 def _spaced(text: str) -> bytes:
     """`words_of` a text as UTF-8 with spaces between them, five times as fast."""
-    if text.isascii():
-        found = text.encode().translate(_PLAIN)
-    else:
-        # A lone surrogate, which JSON can smuggle in, has no UTF-8; it counts as its three-byte form.
-        text = unicodedata.normalize("NFKC", text)
-        found = _WIDE.sub(_spaced_wide, text.encode("utf-8", "surrogatepass").translate(_PLAIN))
+    text = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    found = text.encode("ascii", _BEYOND).translate(_PLAIN)
     return found if found.strip() else " ".join(words_of(text)).encode("utf-8", "surrogatepass")
 
 
-def _spaced_wide(match: re.Match[bytes]) -> bytes:
-    return _wide(match[0])
+def _beyond(error: UnicodeError) -> tuple[bytes, int]:
+    """What becomes of a run of characters beyond ASCII, as the encoder asks: nothing else finds them as fast."""
+    assert isinstance(error, UnicodeEncodeError)
+    return _wide(error.object[error.start : error.end]), error.end
+
+
+_BEYOND = "limakit.words"
+codecs.register_error(_BEYOND, _beyond)
 
 
 @lru_cache(maxsize=1 << 14)
-def _wide(run: bytes) -> bytes:
-    """A run of characters beyond ASCII: signs become spaces, and spaces part what is a word of its own."""
-    text = _ALONE.sub(r" \g<0> ", run.decode("utf-8", "surrogatepass").lower())
-    return _SIGNS.sub(" ", text).encode("utf-8", "surrogatepass")
+def _wide(run: str) -> bytes:
+    """Signs become spaces, and spaces part what is a word of its own. A lone surrogate, which JSON can smuggle in, has
+    no UTF-8; it counts as its three-byte form."""
+    return _SIGNS.sub(" ", _ALONE.sub(r" \g<0> ", run.lower())).encode("utf-8", "surrogatepass")
 
 
 def hashed(texts: Sequence[str]) -> Words:
