@@ -101,6 +101,7 @@ def test_selection_accounts_for_every_candidate(tmp_path: Path) -> None:
             Curate(quotas={"other": 5}, near_duplicates=0.0, contamination_cosine=0.0),
             seed=0,
             rejects=log,
+            folder=tmp_path,
         )
     assert [p.score for p in got.picks] == [5, 6, 7, 8, 20]
     assert got.rejected == {"coffee": {"duplicate": 1, "not_selected": 3}, "avp.meta": {"no_quota": 1}}
@@ -149,7 +150,7 @@ def study(out: Path, workers: int = 1, split_bytes: int = 1 << 20) -> dict[str, 
     )  # fmt: skip
     got, _, _ = harvest(folder, out / "scratch", workers=workers, split_bytes=split_bytes)
     with RejectLog(out / "rejects.parquet") as log:
-        chosen = select([got.candidates], settings, seed=0, rejects=log)
+        chosen = select([got.candidates], settings, seed=0, rejects=log, folder=out / "scratch")
     given = Prompt(id="given", messages=(Turn(role="user", content="Hello?"),))
     return write(
         out,

@@ -18,7 +18,8 @@ from limakit.store.study import PACKAGE, Study
 
 STARTER = PACKAGE / "starter"
 CODE = ["sources", "curate", "pipeline/sourcing.py", "pipeline/sifting.py", "share/licences.py", "records.py"]
-CODE += ["store/rejects.py", "store/forgotten.py", "store/spill.py", "models/local_embed.py"]
+CODE += ["store/rejects.py", "store/forgotten.py", "store/spill.py", "store/pieces.py", "store/scratch.py"]
+CODE += ["models/local_embed.py"]
 CODE += ["models/local_difficulty.py", "models/tokens.py", "pipeline/consulting.py"]
 CODE += ["pipeline/reviews.py", "pipeline/giving.py", "generate/given.py", "store/decisions.py"]
 Split = Literal["dev", "test"]
@@ -27,7 +28,8 @@ Split = Literal["dev", "test"]
 def curate(study: Study, progress: Progress, executor: Executor | None = None) -> list[Outcome]:
     """Choose the examples worth learning from: sources → candidates → train, dev, test, rejects and the funnel.
 
-    `executor` decides where the dumps are read, by default a pool with a process for each core; never what comes out.
+    `executor` decides where dumps are read and candidates compared, by default a pool with a process for each core;
+    never what comes out.
     """
     from limakit.curate.asked import take
     from limakit.curate.editor import Editor
@@ -103,6 +105,9 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             settings,
             seed=recipe.seed,
             rejects=rejects,
+            folder=work.path("scratch"),
+            executor=executor,
+            progress=progress,
             given={"dev": prompts["dev"], "test": [*prompts["test"], *asked]},
             embed=embedding.embedder(study),
             difficulty=consulting.difficulty(study),
