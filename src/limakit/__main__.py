@@ -23,6 +23,8 @@ def main() -> None:
         print("limakit: stopped. Run the same command again to go on.", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     except OSError as error:
+        if isinstance(error, NotADirectoryError | FileExistsError) and error.filename:
+            sys.exit(_fail(f"{error.filename}: a file is where a folder should be. Choose another name."))
         if error.errno not in FULL and not isinstance(error, PermissionError):
             raise
         fix = FULL.get(error.errno or 0, "check its owner and mode")

@@ -12,6 +12,7 @@ from limakit.cli.stages import run_stages
 from limakit.cli.studio import people, studio
 from limakit.cli.voice import style
 from limakit.engine import Kind, connect
+from limakit.errors import typed
 
 app = typer.Typer(
     name="limakit",
@@ -43,7 +44,7 @@ def new(
     screen = Screen(quiet=quiet, as_json=as_json)
     verb = "ablate" if recipe == "ablations" else "run"
     first = "put your files of answers into its folder" if recipe == "compare" else "read it"
-    screen.result(f"Wrote {path}\nNext: {first}, then `limakit {verb} {study}`", {"recipe": str(path)})
+    screen.result(f"Wrote {path}\nNext: {first}, then `limakit {verb} {typed(study)}`", {"recipe": str(path)})
 
 
 @app.command()
