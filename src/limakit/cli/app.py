@@ -187,13 +187,17 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Reckon memory, time and cost of training before any is spent; of a study, a model folder or a hub model."""
-    from limakit.cli import say_plan
-    from limakit.plan.run import plan as reckon
-    from limakit.plan.run import plan_model
     from limakit.store.study import Study
 
     hub_name = not study.exists() and len(study.parts) == 2 and not study.is_absolute()
-    if hub_name or ((study / "config.json").is_file() and not (study / "recipe.toml").is_file()):
+    bare = hub_name or ((study / "config.json").is_file() and not (study / "recipe.toml").is_file())
+    if not bare:
+        _ = Study(study).recipe  # a mistake is told before torch is loaded
+    from limakit.cli import say_plan
+    from limakit.plan.run import plan as reckon
+    from limakit.plan.run import plan_model
+
+    if bare:
         found = plan_model(study, revision=revision, gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
     else:
         found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
