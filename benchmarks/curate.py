@@ -136,7 +136,7 @@ def job(posts: Path, given: argparse.Namespace) -> dict[str, float]:
     with RejectLog(out / "rejects.parquet") as log:
         harvest = read(find_dumps(posts), Editor.of(settings), executor=executor, folder=out, rejects=log)
         reading = time.perf_counter() - start
-        chosen = select([harvest.candidates], settings, seed=0, rejects=log)
+        chosen = select([harvest.candidates], settings, seed=0, rejects=log, folder=out, executor=executor)
     counts = write(
         out,
         split(chosen.picks, chosen.held, seed=0),

@@ -85,9 +85,9 @@ class LocalExecutor:
         done = deaths = 0
         while done < len(items):
             workers = min(self.workers, len(items) - done)
-            pool = ProcessPoolExecutor(workers, mp_context=context)
+            pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_learn, initargs=(fn,))
             try:
-                for result in _in_order(pool.submit, fn, items[done:], AHEAD * workers):
+                for result in _in_order(pool.submit, _do, items[done:], AHEAD * workers):
                     yield result
                     done, deaths = done + 1, 0
             except BrokenProcessPool:
@@ -163,6 +163,18 @@ def modules_of(fn: Callable[..., Any]) -> list[str]:
     """The modules that a worker needs for a function, or for a `partial` and what it is bound to."""
     parts = (fn.func, *fn.args, *fn.keywords.values()) if isinstance(fn, partial) else (fn,)
     return sorted({part.__module__ for part in parts if hasattr(part, "__module__")})
+
+
+def _learn(fn: Callable[..., Any]) -> None:
+    """Tell a worker of the local pool once what its work is: sent with every piece, what is bound to it adds up."""
+    _WORK["fn"] = fn
+
+
+def _do(item: Any) -> Any:
+    return _WORK["fn"](item)
+
+
+_WORK: dict[str, Callable[..., Any]] = {}
 
 
 def _call(fn: Callable[[T], R], item: T) -> R:

@@ -165,9 +165,8 @@ def backup(
     with _working(study, database) as (_, work):
         rows = copy(work, target)
     told = f"{sum(rows.values()):,} rows, {rows.get('votes', 0):,} of them votes, are in {target}"
-    Screen(quiet=False, as_json=as_json).result(
-        f"{told}\nNext, where it is lost: limakit people restore {typed(study)} {target}", rows
-    )
+    then = f"Next, where it is lost: limakit people restore {typed(study)} {typed(target)}"
+    Screen(quiet=False, as_json=as_json).result(f"{told}\n{then}", rows)
 
 
 @people.command()

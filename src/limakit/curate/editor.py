@@ -23,6 +23,7 @@ class Editor:
     drop_first_person: bool
     drop_references: bool
     min_prose_chars: int
+    drop_missing_images: bool
 
     @classmethod
     def of(cls, settings: Curate) -> Editor:
@@ -34,6 +35,7 @@ class Editor:
             drop_first_person=settings.drop_first_person,
             drop_references=settings.drop_references,
             min_prose_chars=settings.min_prose_chars,
+            drop_missing_images=settings.drop_missing_images,
         )
 
     def quick(self, raw: bytes) -> Reason | None:
@@ -55,13 +57,18 @@ class Editor:
             return "references", detail
         if detail := rules.little_prose(prose, self.min_prose_chars):
             return "little_prose", detail
-        if detail := rules.needs_image(html, prose):
+        if self.drop_missing_images and (detail := rules.needs_image(html, prose)):
             return "needs_image", detail
         return None
 
     def reply(self, html: str) -> str:
         """The response as Markdown."""
         return clean.markdown(html)
+
+    def spoilt(self, html: str, reply: str) -> Reason | None:
+        """Why a body's response as Markdown must not be taken for it. None to keep it."""
+        detail = rules.little_left(rules.text_of(html), reply)
+        return ("little_left", detail) if detail else None
 
     def prompts(self, title: str, html: str) -> tuple[str, ...]:
         """Title and description, as far as each can stand alone."""

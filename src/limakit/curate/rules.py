@@ -9,9 +9,11 @@ import html as entities
 import re
 from collections.abc import Sequence
 
-_CODE = re.compile(r"<pre\b.*?</pre\s*>|<code\b.*?</code\s*>", re.DOTALL | re.IGNORECASE)
-_TAG = re.compile(r"<(?:/?[A-Za-z][^<>]*|!--.*?--)>", re.DOTALL)
-_FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]{1,200}\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+_CODE = re.compile(r"<(pre|code)\b", re.IGNORECASE)
+_CODE_ENDS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("pre", "code")}
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_FORMULA = re.compile(r"\$\$.{0,4000}?\$\$|\$[^$\n]{1,200}\$|\\\(.{0,1000}?\\\)|\\\[.{0,1000}?\\\]", re.DOTALL)
+"""No longer ones: in a hostile text each beginning would be sought an end for to the end of the text."""
 _I = re.compile(r"I(?:(?<![\w/.$&{(^_=+-]I)(?![\w$&}^_=]|/O|\.\w|-\d|\))|(?<=\(I)(?=[ '’]))")
 _MY = re.compile(r"[Mm](?:y(?<![\w/.$&-][Mm]y)(?:self)?\b(?![-/.]\w)|ine(?<![\w/.$&-][Mm]ine)(?=[.,;:!?)]))")
 """Both begin with the letters that they look for, and only then look back: so most of a text is passed over fast."""
@@ -63,13 +65,40 @@ _REFERENCES = [
 
 def text_of(html: str) -> str:
     """Text of HTML, tags out and entities decoded: for measuring and searching, never for output."""
+    if "<!--" in html:
+        html = _uncommented(html)
     return entities.unescape(_TAG.sub("", html) if "<" in html else html).strip()
+
+
+def _uncommented(html: str) -> str:
+    """The HTML without comments; one that does not end is none."""
+    parts, done = [], 0
+    while (begin := html.find("<!--", done)) >= 0 and (end := html.find("-->", begin + 4)) >= 0:
+        parts.append(html[done:begin])
+        done = end + 3
+    return "".join((*parts, html[done:]))
+
+
+def _without_code(html: str) -> str:
+    """The HTML with a blank for each element of code; one that does not end is none."""
+    parts, done, at = [], 0, 0
+    endless: set[str] = set()
+    while match := _CODE.search(html, at):
+        at = match.end()
+        name = match[1].lower()
+        end = None if name in endless else _CODE_ENDS[name].search(html, at)
+        if end is None:
+            endless.add(name)
+            continue
+        parts.append(html[done : match.start()])
+        done = at = end.end()
+    return " ".join((*parts, html[done:]))
 
 
 def prose_of(html: str, text: str) -> str:
     """Text outside code and formulas; `text` is `text_of(html)`, which is at hand and serves where there is no code."""
     if "<code" in html or "<pre" in html:
-        text = text_of(_CODE.sub(" ", html))
+        text = text_of(_without_code(html))
     return _FORMULA.sub(" ", text) if "$" in text or "\\" in text else text
 
 
@@ -130,6 +159,15 @@ def needs_image(html: str, prose: str) -> str | None:
         return "announces an image"
     match = _IMAGE_SPOKEN_OF.search(prose)
     return _quote(prose, match) if match else None
+
+
+def little_left(text: str, reply: str) -> str | None:
+    """Whether a response as Markdown has lost more than half of its letters, as lists of links do, or swollen to four
+    times its text, as markup nested hundreds deep does. Ours. `text` is `text_of` its HTML."""
+    said, kept = (sum(map(str.isalnum, words)) for words in (text, reply))
+    if 2 * kept < said:
+        return f"{kept} of {said} letters are left"
+    return f"{len(reply)} characters of {len(text)}" if len(reply) > 4 * len(text) + 1000 else None
 
 
 def surely_too_short(raw: bytes, least: int) -> str | None:
