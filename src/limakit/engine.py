@@ -4,14 +4,19 @@ Work is a picklable function and a list of items, and results come in the items'
 what comes out. A worker that dies costs the time of what it was doing, which is done again.
 """
 
+import gc
 import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
 from typing import Any, Literal, Protocol, TypeVar
 
 from limakit.errors import LimakitError, MissingExtra
@@ -77,12 +82,10 @@ class LocalExecutor:
         if self.workers == 1 or len(items) <= 1:
             yield from map(fn, items)
             return
-        context = get_context("forkserver")
-        context.set_forkserver_preload(["__main__", *modules_of(fn)])  # imported once, shared by all workers
         done = deaths = 0
         while done < len(items):
             workers = min(self.workers, len(items) - done)
-            pool = ProcessPoolExecutor(workers, mp_context=context)
+            pool = ProcessPoolExecutor(workers, mp_context=_context(fn), initializer=_begin)
             try:
                 for result in _in_order(pool.submit, fn, items[done:], AHEAD * workers):
                     yield result
@@ -143,6 +146,30 @@ class RayExecutor:
             raise error.cause from None  # as it was raised, without the traceback that Ray makes part of its text
         except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.OutOfMemoryError):
             raise LimakitError(*_GIVEN_UP, fix=_MEMORY) from None
+
+
+def _context(fn: Callable[..., Any]) -> BaseContext:
+    """How worker processes begin. As copies of this one, which have all that it has imported and share its memory,
+    where that is safe: on Linux, while no other thread may hold a lock that the copy would wait for. Else out of a
+    server that imports what the function needs."""
+    if sys.platform == "linux" and threading.active_count() == 1:
+        return get_context("fork")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["__main__", *modules_of(fn)])
+    return context
+
+
+def _begin() -> None:
+    """The first that a worker does: see to it that it ends when its parent does, be it killed, and leave alone what it
+    shares with it."""
+    gc.freeze()
+    if parent := parent_process():
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 def modules_of(fn: Callable[..., Any]) -> list[str]:

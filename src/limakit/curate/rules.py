@@ -69,7 +69,17 @@ def text_of(html: str) -> str:
 def prose_of(html: str, text: str) -> str:
     """Text outside code and formulas; `text` is `text_of(html)`, which is at hand and serves where there is no code."""
     if "<code" in html or "<pre" in html:
-        text = text_of(_CODE.sub(" ", html))
+        text = text_of(without_code(html))
+    return without_formulas(text)
+
+
+def without_code(html: str) -> str:
+    """The HTML with a space for each piece of code."""
+    return _CODE.sub(" ", html)
+
+
+def without_formulas(text: str) -> str:
+    """The text with a space for each formula."""
     return _FORMULA.sub(" ", text) if "$" in text or "\\" in text else text
 
 
@@ -102,7 +112,8 @@ def search(pattern: re.Pattern[str], words: Sequence[str], text: str) -> re.Matc
     """The first match of a pattern that holds one of the words and never goes beyond a line: only lines with one of
     them are searched."""
     start = 0
-    while (at := min((at for at in (text.find(word, start) for word in words) if at >= 0), default=-1)) >= 0:
+    while found := [at for word in words if (at := text.find(word, start)) >= 0]:
+        at = min(found)
         begin, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
         end = len(text) if end < 0 else end
         if match := pattern.search(text, begin, end):
@@ -130,14 +141,6 @@ def needs_image(html: str, prose: str) -> str | None:
         return "announces an image"
     match = _IMAGE_SPOKEN_OF.search(prose)
     return _quote(prose, match) if match else None
-
-
-def surely_too_short(raw: bytes, least: int) -> str | None:
-    """`too_short` for escaped bytes: an upper bound on the characters of text, so it never errs against a response."""
-    if len(raw) < least:
-        return f"fewer than {least} characters"
-    most = len(raw) - 3 * (raw.count(b"&lt;") + raw.count(b"&gt;")) - 4 * raw.count(b"&#xA;")
-    return f"fewer than {least} characters" if most < least else None
 
 
 def _quote(text: str, match: re.Match[str]) -> str:

@@ -47,8 +47,12 @@ class Heads:
 
     def part(self, first: int, last: int) -> "Heads":
         """The rows from one number to before another."""
+        return self.where(slice(first, last))
+
+    def where(self, which: Any) -> "Heads":
+        """The rows with some numbers."""
         found = (self.starts, self.stops, self.ids, self.kinds, self.parents, self.scores)
-        return Heads(*(column[first:last] for column in found))
+        return Heads(*(column[which] for column in found))
 
 
 def heads(split: Split, chunk: int = _CHUNK, rows: int = _ROWS) -> Iterator[Heads]:
