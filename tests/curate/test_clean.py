@@ -252,7 +252,8 @@ def test_the_faster_ways_of_converting_write_the_same() -> None:
         "<p>&nbsp;<strong>a</strong></p>",
         '<p><a href="u"><img src="i"></a> x<sup>2</sup></p>',
     ]
-    slow = [clean.convert(html=html, options=clean._OPTIONS, visitor=clean._VISITOR).content or "" for html in bodies]
-    assert [clean.markdown(html) for html in bodies] == [
-        tidy(clean._ESCAPE.sub(r"\1", text).replace(clean._BACKSLASH, "\\")) for text in slow
-    ]
+    for html in bodies:
+        text = clean.convert(
+            html=html.replace("\\", clean._BACKSLASH), options=clean._OPTIONS, visitor=clean._VISITOR
+        ).content
+        assert clean.markdown(html) == tidy(clean._ESCAPE.sub(r"\1", text or "").replace(clean._BACKSLASH, "\\"))
