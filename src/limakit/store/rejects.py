@@ -64,6 +64,18 @@ class RejectLog:
             names = _numbered(f"{source}/{site}/", numbers)
             self._append(pa.Table.from_arrays([names, *columns, _integers(scores)], schema=SCHEMA))
 
+    def add_each(
+        self, source: str, site: str, numbers: array, reasons: Sequence[tuple[str, str]], scores: array
+    ) -> None:
+        """Answers of one site with a reason each; Ids and scores as in `add_many`."""
+        self._gather()
+        size = len(numbers)
+        if size:
+            told = [pa.repeat(text, size) for text in _strings([source, site])]
+            told += [_strings([reason[part] for reason in reasons]) for part in (0, 1)]
+            names = _numbered(f"{source}/{site}/", numbers)
+            self._append(pa.Table.from_arrays([names, *told, _integers(scores)], schema=SCHEMA))
+
     def _gather(self) -> None:
         """Turn what was added one by one into a block."""
         if self._single:

@@ -146,7 +146,8 @@ def _pass(words: Any, at: Any, good: Any, name: bytes) -> Any:
 
     Makes `good` false where the name is followed by no number.
     """
-    there = np.flatnonzero(_says(words, at, name))
+    there = np.flatnonzero(words[at] == _word(name[:8]))
+    there = there[_says(words, at[there], name)]
     digits, good[there], at[there] = _number(words, at[there] + len(name), good[there])
     values = np.full(len(at), -1)
     values[there] = _value(digits)

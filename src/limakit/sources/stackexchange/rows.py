@@ -90,7 +90,7 @@ def _all_plain(some: Sequence[bytes]) -> bool:
     at, name = at[longer], name[longer]
     good = (name == _AMP) | (name == _BREAKS[0]) | (name == _BREAKS[1]) | (name == _BREAKS[2])
     good |= ((name == _QUOT) | (name == _APOS)) & (signs[at + 5] == ord(";"))
-    return bool(good.all()) and _is_text(whole)
+    return bool(good.all()) and all(map(_is_text, some))
 
 
 def _is_text(whole: bytes) -> bool:

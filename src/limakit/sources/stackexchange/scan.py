@@ -202,8 +202,9 @@ def _usually(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, file: i
     """The fast path: rows whose heads are known. Only answers at or above the score are looked at any further."""
     answers, questions = usual.kinds == 2, usual.kinds == 1
     low = answers & (usual.scores < least)
-    found.low_ids.frombytes(usual.ids[low].tobytes())
-    found.low_scores.frombytes(usual.scores[low].tobytes())
+    lowest = usual.where(np.flatnonzero(low))
+    found.low_ids.frombytes(lowest.ids.tobytes())
+    found.low_scores.frombytes(lowest.scores.tobytes())
     found.others += int(np.count_nonzero(usual.kinds > 2))
     asked.ids.frombytes(usual.ids[questions].tobytes())
     asked.offsets.frombytes(usual.starts[questions].tobytes())
