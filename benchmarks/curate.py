@@ -136,7 +136,7 @@ def job(posts: Path, given: argparse.Namespace) -> dict[str, float]:
     with RejectLog(out / "rejects.parquet") as log:
         harvest = read(find_dumps(posts), Editor.of(settings), executor=executor, folder=out, rejects=log)
         reading = time.perf_counter() - start
-        chosen = select([harvest.candidates], settings, seed=0, rejects=log)
+        chosen = select([harvest.candidates], settings, seed=0, rejects=log, folder=out, executor=executor)
     counts = write(
         out,
         split(chosen.picks, chosen.held, seed=0),
@@ -166,6 +166,7 @@ def scan(posts: Path, given: argparse.Namespace) -> list[int]:
         drop_first_person=True,
         drop_references=True,
         min_prose_chars=200,
+        drop_missing_images=True,
     )
     work = splits(0, str(posts), posts.stat().st_size, 32 << 20)
     parts = list(LocalExecutor(given.workers).map(partial(scan, editor=editor), work))

@@ -3,6 +3,7 @@
 Ray is in test_engine_ray.py."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -14,12 +15,16 @@ from typing import Any
 import pytest
 
 from limakit.curate.editor import Editor
+from limakit.curate.select import select
 from limakit.engine import Executor, Kind, LocalExecutor, connect, modules_of
 from limakit.errors import LimakitError
 from limakit.recipe import Curate
+from limakit.records import Candidate, Provenance, Turn
 from limakit.sources.stackexchange.find import find_dumps
 from limakit.sources.stackexchange.read import read
+from limakit.store import files
 from limakit.store.rejects import RejectLog
+from tests.curate.test_minhash import text
 from tests.sources.test_read import community
 
 ROOT = Path(__file__).parent.parent
@@ -62,12 +67,33 @@ def missing(path: str) -> bytes:
     return Path(path).read_bytes()
 
 
+def pool(path: Path) -> Path:
+    """Candidates of which some repeat others and some quote them."""
+    draw = random.Random(8)
+    texts = [text(draw, 80) for _ in range(60)]
+    texts += [f"changed {said}" for said in texts[::6]] + [f"{text(draw, 40)} {said[:150]}" for said in texts[::4]]
+    origin = {"source": "x", "site": "s"}
+    candidates = [
+        Candidate(**origin, id=f"x/s/{n}", group="other", prompts=(text(draw, 9), text(draw, 20)), score=n * 7 % 90,
+                  replies=(Turn(role="assistant", content=said),), provenance=(Provenance(**origin, id=f"{n}"),))
+        for n, said in enumerate(texts)
+    ]  # fmt: skip
+    files.write_jsonl(path, candidates)
+    return path
+
+
 def outputs(executor: Executor, posts: Path, out: Path) -> dict[str, bytes]:
-    """What curation's reading writes."""
-    dumps = find_dumps(posts)
+    """What curation's reading writes, and what is chosen of it."""
+    dumps, scratch = find_dumps(posts), out / "scratch"
+    settings = Curate(hold_out_test=4, quotas={"stem": 10, "other": 10}, contamination_cosine=0.9)
     with RejectLog(out / "rejects.parquet") as log:
-        read(dumps, Editor.of(Curate()), executor=executor, folder=out, rejects=log, split_bytes=30_000)
-    return {name: (out / name).read_bytes() for name in ("candidates.jsonl", "rejects.parquet")}
+        got = read(dumps, Editor.of(settings), executor=executor, folder=out, rejects=log, split_bytes=30_000)
+        paths = [got.candidates, pool(out / "pool.jsonl")]
+        chosen = select(paths, settings, seed=0, rejects=log, folder=scratch, executor=executor, piece_bytes=9_000)
+    files.write_jsonl(out / "picks.jsonl", chosen.picks)
+    files.publish_json(out / "rest.json", [chosen.held, chosen.rejected, chosen.contamination])
+    names = ("candidates.jsonl", "rejects.parquet", "picks.jsonl", "rest.json")
+    return {name: (out / name).read_bytes() for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +141,7 @@ def test_a_killed_worker_changes_no_byte(
     marker = tmp_path / "killed"
     assert outputs(Deadly(cluster, marker), posts, tmp_path / "out") == expected
     assert marker.exists()
+    assert all(rule in expected["rest.json"] for rule in (b"near_duplicate", b'"rule": "same_run"', b"not_selected"))
 
 
 def test_work_that_kills_every_worker_is_given_up_in_one_line() -> None:

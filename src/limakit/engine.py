@@ -85,9 +85,9 @@ class LocalExecutor:
         done = deaths = 0
         while done < len(items):
             workers = min(self.workers, len(items) - done)
-            pool = ProcessPoolExecutor(workers, mp_context=_context(fn), initializer=_begin)
+            pool = ProcessPoolExecutor(workers, mp_context=_context(fn), initializer=_begin, initargs=(fn,))
             try:
-                for result in _in_order(pool.submit, fn, items[done:], AHEAD * workers):
+                for result in _in_order(pool.submit, _do, items[done:], AHEAD * workers):
                     yield result
                     done, deaths = done + 1, 0
             except BrokenProcessPool:
@@ -159,9 +159,11 @@ def _context(fn: Callable[..., Any]) -> BaseContext:
     return context
 
 
-def _begin() -> None:
-    """The first that a worker does: see to it that it ends when its parent does, be it killed, and leave alone what it
-    shares with it."""
+def _begin(fn: Callable[..., Any]) -> None:
+    """The first that a worker of the local pool does: learn its work, which sent with every piece would add up with all
+    that is bound to it; see to it that it ends when its parent does, be it killed; leave alone what it shares with it.
+    """
+    _WORK["fn"] = fn
     gc.freeze()
     if parent := parent_process():
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
@@ -176,6 +178,13 @@ def modules_of(fn: Callable[..., Any]) -> list[str]:
     """The modules that a worker needs for a function, or for a `partial` and what it is bound to."""
     parts = (fn.func, *fn.args, *fn.keywords.values()) if isinstance(fn, partial) else (fn,)
     return sorted({part.__module__ for part in parts if hasattr(part, "__module__")})
+
+
+def _do(item: Any) -> Any:
+    return _WORK["fn"](item)
+
+
+_WORK: dict[str, Callable[..., Any]] = {}
 
 
 def _call(fn: Callable[[T], R], item: T) -> R:

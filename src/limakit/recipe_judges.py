@@ -12,6 +12,12 @@ Price = Annotated[float, Field(ge=0, le=1e4)]
 Positive = Annotated[float, Field(gt=0)]
 
 
+OURS = ("model", "messages", "system", "temperature", "top_p", "max_tokens", "max_completion_tokens")
+"""Fields of a request that other settings fill in."""
+DEARER = ("n", "best_of", "stream", "stream_options", "tools", "functions", "web_search_options", "service_tier")
+"""Fields that change what comes back, or what it costs, in a way that answers and budget do not know."""
+
+
 class Endpoint(Section):
     """A server that answers over HTTP, and what it may cost. Prices and budget are in one currency of your choice."""
 
@@ -39,6 +45,9 @@ class Endpoint(Section):
     """Calls under way at once."""
     timeout: Positive = 120.0
     """Seconds until a call is given up and tried again; its price then counts as spent, since nobody knows."""
+    extra_body: dict[str, Any] = {}
+    """Further fields of every request, as this server takes them: `{ reasoning_effort = "low" }`, or
+    `{ top_k = 0, min_p = 0.0, repeat_penalty = 1.0 }` for llama.cpp, which else applies its own."""
 
     @model_validator(mode="after")
     def _check_endpoint(self) -> "Endpoint":
@@ -50,6 +59,11 @@ class Endpoint(Section):
             raise ValueError("base_url must not hold a password, a query or a fragment; keys belong in key_env")
         if self.key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.key_env):
             raise ValueError("key_env is the NAME of an environment variable in capitals, never the key itself")
+        for name in sorted(self.extra_body):
+            if name in OURS:
+                raise ValueError(f"extra_body must not hold {name}, which is set elsewhere in this section")
+            if name in DEARER:
+                raise ValueError(f"extra_body must not hold {name}: the answer, or its price, would be another")
         return self
 
 

@@ -15,7 +15,8 @@ PARTS = st.sampled_from([
 ])  # fmt: skip
 BODIES = st.lists(st.lists(PARTS, max_size=25).map("".join), max_size=4)
 LOOSE = Editor(
-    min_score=1, min_chars=3, max_chars=40, drop_first_person=True, drop_references=True, min_prose_chars=2
+    min_score=1, min_chars=3, max_chars=40, drop_first_person=True, drop_references=True, min_prose_chars=2,
+    drop_missing_images=True,
 )  # fmt: skip
 
 

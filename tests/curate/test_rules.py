@@ -124,6 +124,24 @@ def test_needs_image(html: str, needed: bool) -> None:
     assert bool(rules.needs_image(html, rules.prose_of(html, rules.text_of(html)))) == needed
 
 
+def test_comments_and_code_are_taken_out_as_a_browser_would() -> None:
+    assert rules.text_of("a<!-- <b>I</b> -->b<!---->c <!-- d") == "abc <!-- d"
+    html = "a <PRE class=x><code>I</code> my</pre > b <code>my</code> c <code>d <pre>e"
+    assert rules.prose_of(html, rules.text_of(html)) == "a   b   c d e"
+    assert rules.prose_of(r"\(I\) a $$I$$ b \[my\] c \(d", r"\(I\) a $$I$$ b \[my\] c \(d").split() == [
+        "a",
+        "b",
+        "c",
+        r"\(d",
+    ]
+
+
+def test_little_left() -> None:
+    assert rules.little_left("many words of text", "words") == "5 of 15 letters are left"
+    assert rules.little_left("x" * 400, "x" * 400 + " " * 3000) == "3400 characters of 400"
+    assert rules.little_left(PROSE, PROSE) is None
+
+
 def test_little_prose() -> None:
     assert rules.little_prose("a few words", 200) == "9 characters outside code"
     assert rules.little_prose(PROSE * 3, 200) is None
@@ -141,6 +159,8 @@ def test_little_prose() -> None:
         (GOOD + "<p>As mentioned.</p>", {"drop_references": False}, None),
         (f"<p>See:</p><pre><code>{'x' * 1500}</code></pre>", {}, "little_prose"),
         (f"<p>See:</p><pre><code>{'x' * 1500}</code></pre>", {"min_prose_chars": 0}, None),
+        (GOOD + "<p>Look: <img src='a.png'></p>", {}, "needs_image"),
+        (GOOD + "<p>Look: <img src='a.png'></p>", {"drop_missing_images": False}, None),
     ],
 )
 def test_the_editor_names_the_first_rule_and_every_setting_counts(html: str, settings: dict, rule: str | None) -> None:

@@ -6,10 +6,12 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from limakit.models import prices, wire
+from limakit.models.sampler import remote_sampling
 from limakit.models.wire import Call, Failure, Reply, Usage
-from limakit.recipe_judges import Endpoint
+from limakit.recipe_judges import Endpoint, SystemEndpoint
 from limakit.records import Turn
 
 CALL = Call(system="Judge.", turns=(Turn(role="user", content="Which?"),))
@@ -42,6 +44,18 @@ def test_requests_as_the_servers_want_them() -> None:
     assert body == {"model": "m", "messages": [system, user], "max_completion_tokens": 1024}
     body = orjson.loads(wire.encode(endpoint(api="anthropic"), CALL))
     assert body == {"model": "m", "system": "Judge.", "messages": [user], "max_tokens": 1024, "temperature": 0.0}
+
+
+def test_further_fields_as_a_server_takes_them() -> None:
+    more = {"top_k": 0, "chat_template_kwargs": {"enable_thinking": False}}
+    plain, told = (orjson.loads(wire.encode(endpoint(extra_body=extra), CALL)) for extra in ({}, more))
+    assert told == plain | more
+    assert remote_sampling(SystemEndpoint(**endpoint(extra_body={"top_k": 0}).model_dump())) == (
+        "temperature 0, top_k 0"
+    )
+    for name in ("messages", "max_tokens", "temperature", "n", "stream", "tools"):
+        with pytest.raises(ValidationError, match=f"extra_body must not hold {name}"):
+            endpoint(extra_body={name: 1})
 
 
 def test_addresses_and_keys() -> None:

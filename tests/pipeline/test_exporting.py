@@ -62,7 +62,9 @@ def test_an_export_is_conversations_that_limakit_reads_again(tmp_path: Path) -> 
         _, train = curated(
             tmp_path / f"again-{layout}", f'[[sources]]\nkind = "conversations"\npath = "{tmp_path}/{layout}/{name}"\n'
         )
-        assert [e["messages"][-1]["content"] for e in train] == ["One.", "Two.", "Four."]
+        assert [[turn["content"] for turn in e["messages"]] for e in train] == [
+            ["Why?", "One."], ["Why?", "Because.", "And?", "Two."], ["Why?", "Four."]]  # fmt: skip
+        assert train[0]["provenance"][0]["author"] == "Ada"
         assert {e["provenance"][0]["licence"] for e in train} == {"CC BY 4.0", "CC BY-NC 4.0"}
 
 

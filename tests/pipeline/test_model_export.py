@@ -11,7 +11,7 @@ from limakit.errors import LimakitError, ModelError, RecipeError, StudyError
 from limakit.models.chat import EOT
 from limakit.pipeline.model_export import export_model, format_named
 from limakit.store import checkpoints
-from limakit.store.files import publish_json, read_json
+from limakit.store.files import publish_json, read_json, sha256
 from limakit.store.study import Study
 
 
@@ -48,18 +48,38 @@ def test_the_card_says_where_it_came_from(exported: Path) -> None:
     assert checkpoints.intact(exported)
 
 
-def test_the_card_has_the_reports_numbers_and_names_who_decided(trained_study: Path, tmp_path: Path) -> None:
+def test_the_card_has_the_numbers_of_a_report_on_this_epoch_and_of_no_other(
+    trained_study: Path, tmp_path: Path
+) -> None:
     study = Path(shutil.copytree(trained_study, tmp_path / "study"))
     rate = {"value": 0.6, "low": 0.5, "high": 0.7}
     counts = {"missing": 0, "asked": 10, "verdicts": 10, "pairs": 10}
     row = {"baseline": "base|<b>", "win": 5, "tie": 2, "lose": 3, **counts}
     judges = [{"judge": "metric:rouge-l", "against": [{**row, "win_rate": rate}]}]
-    publish_json(study / "report/report.json", {"comparison": {"judges": judges}})
+    safe = {"scale": "safety", "judge": "model:j", "kind": "all", "grades": 30, "missing": 1, "mean": None}
+    safe |= {"shares": {"safe": {"value": 0.8, "low": 0.62, "high": 0.9}}}
+    grades = [safe | {"system": "tuned"}, safe | {"system": "base", "scale": "absolute"}]
+    report = {"comparison": {"judges": judges}, "grades": grades}
+    stages = {"generate/tuned": {"fingerprint": "f"}}
+    publish_json(study / "report/report.json", report | {"reproduce": {"stages": stages}})
+    answered = {"model/checksums.json": sha256(study / "train/tuned/epoch-02/checksums.json")}
+    publish_json(study / "generate/tuned/manifest.json", {"fingerprint": "f", "inputs": answered})
+
     export_model(Study(study), tmp_path / "out", "model", epoch=2)
-    card = (tmp_path / "out/README.md").read_text()
+    card = (tmp_path / "out/README.md").read_text().replace("\u00a0", " ")
     assert "This is epoch 2, named by a person" in card
     assert "| base\\|\\<b\\> | 5 | 2 | 3 | 60 %" in card
     assert "Every one of the 10 pairs has a verdict." in card
+    assert "| safety | all | model j | safe 80 % \\[95 % interval 62 % to 90 %\\] | 1 of 30 |" in card
+    assert "| absolute |" not in card
+
+    export_model(Study(study), tmp_path / "other", "model", epoch=3)
+    card = (tmp_path / "other/README.md").read_text()
+    assert "None of epoch 3: the study's report is about other answers." in card
+    assert "60" not in card.split("## Results")[1]
+    publish_json(study / "generate/tuned/manifest.json", {"fingerprint": "newer", "inputs": answered})
+    export_model(Study(study), tmp_path / "older", "model", epoch=2)
+    assert "None of epoch 2" in (tmp_path / "older/README.md").read_text()
 
 
 def test_settings_reach_the_generation_config(trained_study: Path, tmp_path: Path) -> None:

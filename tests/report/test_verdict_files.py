@@ -66,6 +66,35 @@ def test_battles_with_repeated_rows_keep_their_prompt(tmp_path: Path) -> None:
     assert summarise(found.verdicts, candidate="y", resamples=300)["judges"][0]["against"][0]["prompts"] == 2
 
 
+def test_arena_hard_judgements_are_two_games_with_the_sides_changed(tmp_path: Path) -> None:
+    row = {"question_id": "q1", "model": "new", "judge": "gpt", "games": [{"score": "A>>B"}, {"score": "A>B"}]}
+    given = [row, row | {"uid": "q2", "question_id": "q2", "games": [{"score": "A=B"}, {"score": None}]}]
+    found = read(write(tmp_path, "new.jsonl", lines(given)))
+    assert found.layout == "Arena-Hard judgements"
+    assert [v.winner for v in found.verdicts] == ["baseline"] * 3 + ["new", None, None]
+    assert [v.label for v in found.verdicts[-2:]] == ["tie", None]
+    judge = summarise(found.verdicts, candidate="new", resamples=300)["judges"][0]
+    against = judge["against"][0]
+    assert (against["win"], against["tie"], against["lose"], against["missing"], against["prompts"]) == (1, 1, 3, 1, 2)
+    assert judge["position"]["sides_vary"]
+
+
+def test_mt_bench_pairs_count_what_wins_in_both_orders(tmp_path: Path) -> None:
+    row = {"question_id": 81, "model_1": "x", "model_2": "y", "judge": ["gpt-4", "pair-v2"], "turn": 1}
+    said = [("model_1", "model_1"), ("model_1", "model_2"), ("tie", "model_2"), ("tie", "tie"), ("model_2", "error")]
+    given = [row | {"question_id": n, "g1_winner": one, "g2_winner": two} for n, (one, two) in enumerate(said)]
+    found = read(write(tmp_path, "gpt-4_pair.jsonl", lines(given)))
+    assert [v.label for v in found.verdicts] == ["a", "tie", "tie", "tie", None]
+    assert {v.judge for v in found.verdicts} == {"gpt-4-pair-v2"}
+    both = [
+        row | {"g1_winner": "model_1", "g2_winner": "model_1"},
+        row | {"turn": 2, "g1_winner": "tie", "g2_winner": "tie"},
+    ]
+    found = read(write(tmp_path, "turns.jsonl", lines(both)))
+    assert len({v.pair_id for v in found.verdicts}) == 2
+    assert {v.prompt_id for v in found.verdicts} == {"81"}
+
+
 def test_reviews(tmp_path: Path) -> None:
     row = {"question_id": 1, "answer1_id": "u", "answer2_id": "v", "reviewer_id": 1, "score": [8, 9.5]}
     given = [row, row | {"question_id": 2, "score": [7, 7]}, row | {"question_id": 3, "score": [-1, -1]}]
@@ -95,6 +124,12 @@ def test_csv(tmp_path: Path) -> None:
         ("v.jsonl", '{"model_a": "x", "model_b": "y", "winner": "z"}', "row 1: winner 'z' is none of"),
         ("v.jsonl", '{"model_a": "", "model_b": "y", "winner": "tie"}', "row 1: model_a is not a name"),
         ("v.jsonl", '{"score": 1, "question_id": 1, "answer1_id": 1}', "row 1: score is not a list"),
+        ("v.jsonl", '{"model": "x", "games": [1]}', "row 1: games is not a list of two"),
+        (
+            "v.jsonl",
+            '{"question_id": 1, "model_1": "x", "model_2": "y", "g1_winner": "x", "g2_winner": "tie"}',
+            "row 1: g1_winner 'x' is none of model_1, model_2, tie, error",
+        ),
         ("v.csv", "prompt,a,b,label\n1,x,y,maybe\n", "row 2: label 'maybe' is none of a, b, tie, x, y or empty"),
         ("v.csv", "prompt,a,b,label\n1,x,y\n", "row 2: has not as many fields"),
         ("v.csv", "prompt,a,b,label,length_a,length_b\n1,x,y,a,1,two\n", "row 2: length_a and length_b must"),

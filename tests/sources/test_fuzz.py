@@ -24,7 +24,7 @@ from limakit.store.study import Study
 from tests.sources.test_conversations import ROWS
 from tests.sources.test_natural_instructions import FINAL
 from tests.sources.test_reddit import reply, submission
-from tests.sources.test_wikihow import PAGE, TABLE
+from tests.sources.test_wikihow import ALL, PAGE, SEP, TABLE
 
 MUTANTS = max(16, int(os.environ.get("LIMAKIT_FUZZ", "0")))
 MOST_MB = 512
@@ -33,11 +33,17 @@ POSTS = b"".join(orjson.dumps(row) + b"\n" for row in (submission(), reply(), su
 SEEDS: dict[str, tuple[str, bytes]] = {
     "authored.jsonl": ("authored", LINES),
     "messages.jsonl": ("conversations", LINES),
+    "sharegpt.jsonl": ("conversations", b"".join(orjson.dumps(row) + b"\n" for row in ROWS["sharegpt"] * 3)),
     "alpaca.json": ("conversations", orjson.dumps(ROWS["alpaca"] * 3)),
+    "dolly.jsonl": ("conversations", b"".join(orjson.dumps(row) + b"\n" for row in ROWS["dolly"] * 3)),
+    "talk.csv": ("conversations", b"prompt;response\n" + b'"Why; ""this""?";Because\nHow?;"So\nand so"\n' * 3),
     "rows.parquet": ("conversations", b""),
     "packed.jsonl.zst": ("conversations", zstandard.compress(LINES)),
     "page.html": ("wikihow", PAGE.encode()),
     "table.csv": ("wikihow", TABLE.encode()),
+    "wikihowAll.csv": ("wikihow", ALL.encode()),
+    "wikihowSep.csv": ("wikihow", SEP.encode()),
+    "articles.csv": ("wikihow", b'title,result\nZoom,"1. Pinch.\n2. Wait. "\nNap,1. Nap.\n' * 3),
     "RS.ndjson": ("reddit", POSTS),
     "RS.zst": ("reddit", zstandard.compress(POSTS)),
     "AskReddit.csv": ("reddit", b'id,title,score,selftext\na,"What is ""it"" for, then?",70,"x\ny"\n' * 3),
@@ -79,6 +85,11 @@ def mutated(data: bytes, draw: random.Random) -> bytes:
     return data
 
 
+def outside(study: Path) -> list[set[str]]:
+    """What lies where a file might stray to: beside the study, in the working folder, at home and in the root."""
+    return [{path.name for path in folder.iterdir()} for folder in (study.parent, Path.cwd(), Path.home(), Path("/"))]
+
+
 @pytest.mark.parametrize("name", SEEDS)
 def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files.os, "fsync", lambda handle: None)
@@ -90,7 +101,7 @@ def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatc
         pq.write_table(pa.Table.from_pylist(ROWS["messages"]), sink)
         data = sink.getvalue().to_pybytes()
     files.publish_text(tmp_path / "recipe.toml", f'[[sources]]\nkind = "{kind}"\npath = "in/{name}"\n')
-    read = 0
+    read, elsewhere = 0, outside(tmp_path)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(MUTANTS):
         files.publish(tmp_path / "in" / name, mutated(data, random.Random(f"{name}/{number}")))
@@ -106,4 +117,5 @@ def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatc
         assert all(turn["content"].strip() for example in train for turn in example["messages"])
     assert read or name.endswith((".parquet", ".zst", ".json"))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < MOST_MB * 1024
+    assert outside(tmp_path) == elsewhere
     assert {path.name for path in tmp_path.iterdir()} <= {"in", "recipe.toml", "curate", ".work", ".lock", ".cache"}

@@ -105,6 +105,58 @@ def test_a_table_of_whole_articles_and_the_shortest_that_is_kept(tmp_path: Path)
     assert got.rules == {"short_article": 2}
 
 
+ALL = """headline,title,text
+"
+Clear the desk.,
+Sort the pens!","How to Tidy a Desk1","Take all of it off.;
+, Keep two. Bin the others:
+
+
+One blue.
+One red."
+"
+Wipe it.",How to Tidy a Desk2,With a wet cloth.
+"
+Boil.,
+Cool.",How to Cook an Egg,"Ten minutes."
+"",How to Play an MP3,
+"""
+
+
+def test_a_table_with_a_row_a_method_joins_the_methods_of_an_article(tmp_path: Path) -> None:
+    """The layout of wikihowAll.csv: headings and paragraphs in a field each, with commas where they were parted."""
+    got = run(given(tmp_path / "wikihowAll.csv", ALL))
+    (desk,) = got.candidates
+    assert (desk.id, desk.prompts) == ("wikihow/uncategorised/tidy-a-desk", ("How to Tidy a Desk",))
+    assert desk.replies[0].content == (
+        "### Method 1\n\n1. **Clear the desk.** Take all of it off.\n\n"
+        "2. **Sort the pens!** Keep two. Bin the others:\n   \n   \n   One blue.\n   One red.\n\n"
+        "### Method 2\n\n1. **Wipe it.** With a wet cloth."
+    )
+    assert [(r.id.rpartition("/")[2], r.rule, r.detail) for r in got.rejects] == [
+        ("cook-an-egg", "no_article", "2 headings for 1 paragraphs"),
+        ("play-an-mp3", "no_article", "0 headings for 1 paragraphs"),
+    ]
+
+
+SEP = """overview,headline,text,sectionLabel,title
+This article is on desks.,Clear it.,Take all off.,Emptying,How to Tidy a Desk
+This article is on desks.,Sort.,Keep two.,Emptying,How to Tidy a Desk
+This article is on desks.,Wipe.,With a cloth.,Cleaning,How to Tidy a Desk
+An egg is soon done.,Boil it.,Ten minutes.,Steps,How to Cook an Egg
+"""
+
+
+def test_a_table_with_a_row_a_step_keeps_overview_and_parts(tmp_path: Path) -> None:
+    """The layout of wikihowSep.csv."""
+    desk, egg = run(given(tmp_path / "wikihowSep.csv", SEP)).candidates
+    assert desk.replies[0].content == (
+        "The following answer is on desks.\n\n### Emptying\n\n1. **Clear it.** Take all off.\n\n"
+        "2. **Sort.** Keep two.\n\n### Cleaning\n\n1. **Wipe.** With a cloth."
+    )
+    assert egg.replies[0].content == "An egg is soon done.\n\n1. **Boil it.** Ten minutes."
+
+
 @pytest.mark.parametrize("head", ["goal,steps,ordered?", "title,heading", "", "\x00"])
 def test_unknown_columns_are_one_clear_error(tmp_path: Path, head: str) -> None:
     with pytest.raises(InputError, match="no known table of articles"):

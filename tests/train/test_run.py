@@ -26,7 +26,7 @@ from limakit.train.base import load
 from limakit.train.loop import learning_rate
 from limakit.train.optimizer import make_optimizer
 from limakit.train.run import train
-from tests.conftest import TEXT
+from tests.conftest import TEXT, build_model
 from tests.train import families
 
 SETTINGS = Train(epochs=4, batch_size=2, learning_rate=1e-2, final_learning_rate=1e-3, residual_dropout=0.2)
@@ -397,6 +397,19 @@ def test_what_is_trimmed_and_what_has_no_response_left_is_counted(tiny_model: Pa
     settings = SETTINGS.model_copy(update={"max_tokens": 30, "epochs": 1})
     counts = run(tiny_model, tmp_path / "run", settings, examples=[*EXAMPLES, long])
     assert (counts["read"], counts["used"], counts["without_response"], counts["trimmed"]) == (6, 5, 1, 4)
+
+
+def test_texts_longer_than_the_model_s_context_are_trimmed_there_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    base = build_model(tmp_path / "base")
+    config = files.read_json(base / "config.json")
+    files.publish_json(base / "config.json", {**config, "max_position_embeddings": 24})
+    counts = run(base, tmp_path / "run", SETTINGS.model_copy(update={"epochs": 1}))
+    assert counts["trimmed"] == 4
+    assert files.read_json(tmp_path / "run/preflight.json")["tokens"]["longest"] == 24
+    told = [record.getMessage() for record in caplog.records]
+    assert sum("context is 24 tokens" in text and "train.max_tokens = 2,048" in text for text in told) == 1
 
 
 def test_nothing_to_learn_from_is_said_at_once(tiny_model: Path, tmp_path: Path):

@@ -11,7 +11,8 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE...",
-        help="Verdicts: ours, AlpacaEval annotations.json, Arena-Hard battles, FastChat reviews, or CSV with columns "
+        help="Verdicts: ours, AlpacaEval annotations.json, Arena-Hard battles or judgements, FastChat reviews, "
+        "MT-bench pairs, or CSV with columns "
         "prompt, a, b, label (a, b, tie, a name, or empty) and optionally judge, pair, length_a, length_b.",
     ),
 ]

@@ -2,6 +2,8 @@
 
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +13,7 @@ from limakit.cli.show import Screen
 from limakit.errors import LimakitError
 
 if TYPE_CHECKING:
+    from limakit.store.people import People
     from limakit.store.study import Study
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
@@ -38,7 +41,7 @@ def studio(
     """Open the studio: review, write, compare blind, grade, see results and chat in the browser."""
     import uvicorn
 
-    from limakit.store.people import People
+    from limakit.store.people import FILE, People
     from limakit.store.study import Study
     from limakit.web.app import create_app
     from limakit.web.auth import first_password
@@ -48,7 +51,7 @@ def studio(
     _ = opened.recipe
     listening = _listen(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
-    work = People.open(_place(opened, database))
+    work = People.open(database or opened.path(FILE))
     password = first_password(work, time.time())
     app = create_app(Studio(opened, work), local=host in LOCAL)
     lines = [f"The studio of {opened.name} is at {url}"]
@@ -75,10 +78,16 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def _place(study: "Study", database: str | None) -> Path | str:
-    from limakit.store.people import FILE
+@contextmanager
+def _working(study: Path, database: str | None) -> Iterator[tuple["Study", "People"]]:
+    """A study whose recipe has been read, and its people's work, closed at the end."""
+    from limakit.store.people import FILE, People
+    from limakit.store.study import Study
 
-    return database or study.path(FILE)
+    opened = Study(study)
+    _ = opened.recipe
+    with People.open(database or opened.path(FILE)) as work:
+        yield opened, work
 
 
 @people.command()
@@ -95,12 +104,8 @@ def invite(
     """Make a link that lets one person in once, in one browser; again for a new browser."""
     from limakit.store.members import LINK_DAYS
     from limakit.store.members import invite as make_link
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work, work.write() as connection:
+    with _working(study, database) as (_, work), work.write() as connection:
         secret = make_link(connection, name, role, time.time())
     link = f"{address.rstrip('/')}/join/{secret}"
     text = f"Give this link to {name} alone; it works once, within {LINK_DAYS} days:\n{link}"
@@ -111,12 +116,9 @@ def invite(
 def show(study: StudyPath, database: Database = None, as_json: Json = False) -> None:
     """Who may come in, and how far they are."""
     from limakit.store.members import listing
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened, screen = Study(study), Screen(quiet=False, as_json=as_json)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work, work.read() as connection:
+    screen = Screen(quiet=False, as_json=as_json)
+    with _working(study, database) as (_, work), work.read() as connection:
         rows = listing(connection)
     for row in rows:
         state = ", removed" if row["removed"] else ""
@@ -134,12 +136,8 @@ def remove(
 ) -> None:
     """Let somebody in no longer. What they did stays; inviting them again lets them back in."""
     from limakit.store import members
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work, work.write() as connection:
+    with _working(study, database) as (_, work), work.write() as connection:
         members.remove(connection, name, time.time())
     Screen(quiet=False, as_json=as_json).result(f"{name} is out; their work stays.", {"removed": name})
 
@@ -147,13 +145,9 @@ def remove(
 @people.command()
 def password(study: StudyPath, database: Database = None, as_json: Json = False) -> None:
     """Give the owner a new password and sign the owner's browsers out."""
-    from limakit.store.people import People
-    from limakit.store.study import Study
     from limakit.web.auth import reset_password
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (_, work):
         new = reset_password(work, time.time())
     Screen(quiet=False, as_json=as_json).result(f"The owner's password, shown this once: {new}", {"password": new})
 
@@ -166,16 +160,13 @@ def backup(
     as_json: Json = False,
 ) -> None:
     """Copy all of people's work to one file while they go on working."""
-    from limakit.store.people import People
     from limakit.store.people_copy import backup as copy
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (_, work):
         rows = copy(work, target)
     told = f"{sum(rows.values()):,} rows, {rows.get('votes', 0):,} of them votes, are in {target}"
-    Screen(quiet=False, as_json=as_json).result(f"{told}\nNext, where it is lost: limakit people restore", rows)
+    then = f"Next, where it is lost: limakit people restore {study} {target}"
+    Screen(quiet=False, as_json=as_json).result(f"{told}\n{then}", rows)
 
 
 @people.command()
@@ -186,13 +177,9 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Put a backup into a study or a database that holds no people's work yet."""
-    from limakit.store.people import People
     from limakit.store.people_copy import restore as put_back
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (_, work):
         rows = put_back(work, source)
     Screen(quiet=False, as_json=as_json).result(f"{sum(rows.values()):,} rows are back: limakit studio {study}", rows)
 
@@ -210,12 +197,8 @@ def export_pairs(
 ) -> None:
     """Write the blind pairs for Label Studio or Argilla, or the votes as CSV."""
     from limakit.pipeline.exchanging import export
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (opened, work):
         count = export(opened, work, layout, target)
     what = "votes" if layout == "csv" else "pairs"
     more = "" if layout == "csv" else f"\nNext, with their votes: limakit people import {study} EXPORT.json"
@@ -232,12 +215,8 @@ def import_votes(
 ) -> None:
     """Take in votes that were given in Label Studio or Argilla; the same file again adds nothing."""
     from limakit.pipeline.exchanging import take_in
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (opened, work):
         counts = take_in(opened, work, source, time.time())
     more = [f"{counts[name]:,} {words}" for name, words in _NOT_STORED.items() if counts[name]]
     text = "".join(f", {part}" for part in more)

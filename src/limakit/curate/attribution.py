@@ -5,6 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from limakit.curate.lengths import WORDS, Measure, lengths, response
 from limakit.records import Example, Prompt, Provenance
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 EDITS = "studio"
 """Source of a provenance that names who edited a text, and of no post."""
+_SAFE = "".join(chr(code) for code in range(33, 127) if chr(code) not in "<>")
 _MARKS = re.compile(r"([\\`*_\[\]<>|#])")
 
 
@@ -38,7 +40,7 @@ def _entry(item: Example | Prompt) -> str:
     title = _link(first.title or item.id, first.url)
     count = sum(origin.source != EDITS for origin in item.provenance)
     posts = "; ".join(_credit(origin, at, count) for at, origin in enumerate(item.provenance))
-    return f"{title} ({_plain(first.source)}, {_plain(first.site)}, `{item.id}`): {posts}"
+    return f"{title} ({_plain(first.source)}, {_plain(first.site)}, `{_code(item.id)}`): {posts}"
 
 
 def _credit(origin: Provenance, at: int, count: int) -> str:
@@ -55,8 +57,15 @@ def _plain(text: str) -> str:
     return _MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
+def _code(text: str) -> str:
+    return " ".join(text.replace("`", "'").split())
+
+
 def _link(text: str, address: str | None) -> str:
-    return f"[{_plain(text)}](<{address}>)" if address else _plain(text)
+    """A link where the address is one of the web's; nothing in it can end the link or the line."""
+    if not address or not address.startswith(("https://", "http://")):
+        return _plain(text)
+    return f"[{_plain(text)}](<{quote(address, safe=_SAFE)}>)"
 
 
 def card(splits: "Splits", funnel: dict[str, Any], measure: Measure = WORDS) -> str:
@@ -119,4 +128,4 @@ def _median(values: Sequence[int]) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    return lines + [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return lines + [f"| {' | '.join(map(_plain, row))} |" for row in rows]

@@ -57,7 +57,7 @@ _FASTER = _to_rust_conversion_options(replace(_WANTED, tier_strategy="TIER1"))
 """The converter's faster way, which writes the same for plain posts."""
 _STYLED = "(?:em|strong|b|i|code)"
 _LINK = re.compile(
-    rf"<a [^<>]*>((?:[^<>\s]|<{_STYLED}>)(?:(?:[^<>]|</?{_STYLED}>)*(?:[^<>\s]|</{_STYLED}>))?)</a>(\n?)"
+    rf"<a [^<>]*>((?:[^<>\s]|<{_STYLED}>)(?:(?:[^<>]|</?{_STYLED}>){{0,1000}}(?:[^<>\s]|</{_STYLED}>))?)</a>(\n?)"
 )
 _LINKED = re.compile(f"{_LINK_BEGINS}([^{_LINK_ENDS}]*){_LINK_ENDS}")
 _PLAIN_TAG = re.compile(rf"</?(?:p|{_STYLED}|pre|[ou]l|li|h[1-3]|blockquote)>|<[bh]r ?/?>")

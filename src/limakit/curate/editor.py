@@ -24,6 +24,7 @@ class Editor:
     drop_first_person: bool
     drop_references: bool
     min_prose_chars: int
+    drop_missing_images: bool
 
     @classmethod
     def of(cls, settings: Curate) -> Editor:
@@ -35,6 +36,7 @@ class Editor:
             drop_first_person=settings.drop_first_person,
             drop_references=settings.drop_references,
             min_prose_chars=settings.min_prose_chars,
+            drop_missing_images=settings.drop_missing_images,
         )
 
     def judge(self, html: str) -> Reason | None:
@@ -43,7 +45,7 @@ class Editor:
         if reason := self._length(text):
             return reason
         prose = rules.prose_of(html, text)
-        return self._wording(prose) or _image(html, prose)
+        return self._wording(prose) or self._image(html, prose)
 
     def judge_escaped(self, bodies: Sequence[bytes]) -> list[Reason | None]:
         """`judge` for many responses, each the value of a dump's attribute as it stands there; see `escaped`."""
@@ -60,7 +62,7 @@ class Editor:
             prose = rules.without_formulas(text)
             found[at] = self._wording(prose)
             if found[at] is None and escaped.IMAGE in bodies[at]:
-                found[at] = _image(escaped.html_of(bodies[at]), prose)
+                found[at] = self._image(escaped.html_of(bodies[at]), prose)
         short = self._length("")
         return [found.get(at, short) for at in range(len(bodies))]
 
@@ -80,9 +82,19 @@ class Editor:
             return "little_prose", detail
         return None
 
+    def _image(self, html: str, prose: str) -> Reason | None:
+        if self.drop_missing_images and (detail := rules.needs_image(html, prose)):
+            return "needs_image", detail
+        return None
+
     def reply(self, html: str) -> str:
         """The response as Markdown."""
         return clean.markdown(html)
+
+    def spoilt(self, html: str, reply: str) -> Reason | None:
+        """Why a body's response as Markdown must not be taken for it. None to keep it."""
+        detail = rules.little_left(rules.text_of(html), reply)
+        return ("little_left", detail) if detail else None
 
     def prompts(self, title: str, html: str) -> tuple[str, ...]:
         """Title and description, as far as each can stand alone."""
@@ -102,8 +114,3 @@ class Editor:
         if self.drop_references and (detail := rules.references(prose)):
             return f"references: {detail}"
         return None
-
-
-def _image(html: str, prose: str) -> Reason | None:
-    detail = rules.needs_image(html, prose)
-    return ("needs_image", detail) if detail else None

@@ -17,10 +17,10 @@ _AT_ONCE = 1 << 18
 """Bytes worked on together: they and what is made of them stay in a core's second-level cache."""
 _END = b"&lt;\1"
 """Stands behind every body: an end that is in none, and before it a bracket, so that no tag reaches into the next."""
-_CODE = re.compile(
-    rb"&lt;pre(?!\w).*?&lt;/pre(?: |&#x[AD9];)*&gt;|&lt;code(?!\w).*?&lt;/code(?: |&#x[AD9];)*&gt;",
-    re.DOTALL | re.IGNORECASE,
-)
+_CODE = re.compile(rb"&lt;(pre|code)(?!\w)", re.IGNORECASE)
+_CODE_ENDS = {
+    name: re.compile(rb"&lt;/" + name + rb"(?: |&#x[AD9];)*&gt;", re.IGNORECASE) for name in (b"pre", b"code")
+}
 _ODD_CODE = re.compile(rb"&lt;/?(?:pre|code)(?: |&#x[AD9];)*[\x80-\xff]", re.IGNORECASE)
 IMAGE = b"&lt;img"
 """Is in a body whose HTML has `<img` in it."""
@@ -41,7 +41,7 @@ def texts_without_code(escaped: Mapping[int, bytes]) -> dict[int, str]:
     coded = {at: body for at, body in escaped.items() if b"&lt;code" in body or b"&lt;pre" in body}
     odd = {at for at, body in coded.items() if b">" in body or _ODD_CODE.search(body)}
     found = {at: rules.text_of(rules.without_code(html_of(coded[at]))) for at in odd}
-    usual = {at: _CODE.sub(b" ", body) for at, body in coded.items() if at not in odd}
+    usual = {at: b" ".join(rules.outside(body, _CODE, _CODE_ENDS)) for at, body in coded.items() if at not in odd}
     return found | dict(zip(usual, texts(list(usual.values())), strict=True))
 
 

@@ -4,7 +4,7 @@ import re
 
 from limakit.curate import clean, rules
 
-_STATUS = re.compile(r"\s*\[(?:closed|duplicate|on hold|migrated|locked)\]\s*$", re.IGNORECASE)
+_STATUS = re.compile(r" ?\[(?:closed|duplicate|on hold|migrated|locked)\]$", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b", re.IGNORECASE)
 _ELSEWHERE = re.compile(
     r"\b(?:title|screenshot|picture|image|photo|diagram)s?\b|\b(?:see|as) (?:above|below)\b|\bjsfiddle\b"
@@ -30,7 +30,7 @@ def alternatives(title: str, html: str, most: int) -> tuple[str, ...]:
 
 def title_prompt(title: str) -> str | None:
     """The title without the marks of moderation, or None where it is next to nothing."""
-    title = " ".join(_STATUS.sub("", title).split())
+    title = _STATUS.sub("", " ".join(title.split()))
     return title if len(title) >= MIN_TITLE else None
 
 

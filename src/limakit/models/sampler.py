@@ -1,6 +1,7 @@
 """Prompts in, answers out: what every model looks like from above, whoever runs it. Imports no torch."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -75,7 +76,8 @@ def remote_sampling(endpoint: SystemEndpoint) -> str:
     """What a server was told about drawing; the rest is its own."""
     told = endpoint.temperature
     words = ["the server's own temperature" if told == "default" else f"temperature {told:g}"]
-    return ", ".join(words + ([] if endpoint.top_p is None else [f"top_p {endpoint.top_p:g}"]))
+    words += [] if endpoint.top_p is None else [f"top_p {endpoint.top_p:g}"]
+    return ", ".join(words + [f"{name} {json.dumps(value)}" for name, value in sorted(endpoint.extra_body.items())])
 
 
 def stream_key(seed: int, prompt_id: str, sample: int) -> int:

@@ -90,7 +90,7 @@ def headers(endpoint: Endpoint, key: str | None) -> dict[str, str]:
 def encode(endpoint: Endpoint, call: Call) -> bytes:
     """The request's body, the same bytes for the same call."""
     turns = [{"role": turn.role, "content": turn.content} for turn in call.turns]
-    body: dict[str, Any] = {"model": endpoint.model}
+    body: dict[str, Any] = {**endpoint.extra_body, "model": endpoint.model}
     if endpoint.temperature != "default":
         body["temperature"] = endpoint.temperature
     if call.top_p is not None:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,7 +13,7 @@ from limakit.pipeline.systems import CHOICE, Found, Remote, find
 from limakit.records import Example
 from limakit.store import checkpoints, files
 from limakit.store.files import read_json, read_jsonl
-from limakit.store.study import Study
+from limakit.store.study import MANIFEST, Study
 
 Format = Literal["model", "gguf"]
 CONVERTERS = ("convert_hf_to_gguf.py", "convert_hf_to_gguf", "convert-hf-to-gguf")
@@ -58,13 +59,9 @@ def export_model(study: Study, to: Path, form: Format, epoch: int | None = None)
         files.publish_json(folder / "generation_config.json", config)
         files.publish_text(folder / "README.md", card)
         files.publish(folder / "ATTRIBUTION.md", attribution.read_bytes())
-        try:
-            differences.append(check_export(folder, system.folder))
-            if program:
-                _convert(program, folder)
-        except LimakitError:
-            checkpoints.remove(folder)
-            raise
+        differences.append(check_export(folder, system.folder))
+        if program:
+            _convert(program, folder)
 
     checkpoints.publish_folder(to, fill)
     gguf = to / "model.gguf" if program else None
@@ -95,7 +92,9 @@ def _card(study: Study, system: Found, *, by_hand: bool) -> str:
 
     assert system.epoch is not None
     wanted = study.recipe.system(system.name).checkpoint or study.recipe.generate.checkpoint
-    report, choice = study.path("report", "report.json"), study.path(*CHOICE)
+    choice = study.path(*CHOICE)
+    report = study.path("report", "report.json")
+    found = read_json(report) if report.is_file() else None
     by = "person" if by_hand or isinstance(wanted, int) else wanted
     return model_card(
         Facts(
@@ -106,9 +105,20 @@ def _card(study: Study, system: Found, *, by_hand: bool) -> str:
             examples=read_jsonl(need(study, "curate", "train.jsonl"), Example),
             run=read_json(need(study, "train/tuned", "run.json")),
             choice=read_json(choice) if choice.is_file() else None,
-            report=read_json(report) if report.is_file() else None,
+            report=found,
+            report_is_of_it=found is not None and _is_about(study, system, found),
         )
     )
+
+
+def _is_about(study: Study, system: Found, report: Mapping[str, Any]) -> bool:
+    """Whether the report is of the answers that are there now, and those are of this checkpoint."""
+    path = study.path(f"generate/{system.name}", MANIFEST)
+    made = read_json(path) if path.is_file() else {}
+    told = report["reproduce"]["stages"].get(f"generate/{system.name}", {})
+    name = checkpoints.CHECKSUMS
+    same = made.get("inputs", {}).get(f"model/{name}") == files.sha256(system.folder / name)
+    return same and made.get("fingerprint") == told.get("fingerprint")
 
 
 def converter() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from limakit.recipe import Recipe
 from limakit.records import Example
 from limakit.report.untrusted import visible
-from limakit.report.words import absent, interval, judge_name
+from limakit.report.words import FEW_GRADES, absent, interval, judge_name, length_caveat, who
 
 _MARKS = re.compile(r"([\\`*_\[\]<>|#&])")
 
@@ -31,6 +31,8 @@ class Facts:
     """choose/choice.json, where there is one."""
     report: Mapping[str, Any] | None = None
     """report/report.json, where there is one."""
+    report_is_of_it: bool = True
+    """Whether the report's answers are those of this epoch."""
 
 
 def model_card(facts: Facts) -> str:
@@ -116,17 +118,40 @@ def _training(facts: Facts) -> str:
 def _results(facts: Facts) -> str:
     lines = ["## Results", ""]
     judges = facts.report["comparison"]["judges"] if facts.report else []
-    if not judges:
+    grades = facts.report.get("grades", []) if facts.report else []
+    own = [row for row in grades if row["system"] == facts.recipe.compare.candidate and row["shares"]]
+    if not judges and not own:
         return "\n".join([*lines, "There are none yet."])
+    if not facts.report_is_of_it:
+        return "\n".join([*lines, f"None of epoch {facts.epoch}: the study's report is about other answers."])
     level = facts.recipe.report.confidence
     for judge in judges:
-        lines += [f"By {_plain(judge_name(judge['judge']))}:", ""]
+        lines += [f"By {_plain(who(judge))}:", ""]
         lines += ["| against | win | tie | lose | win rate |", "|---|---|---|---|---|"]
         for row in judge["against"]:
             rate = _plain(interval(row["win_rate"], level)) if row.get("win_rate") else "no verdict"
             lines.append(f"| {_plain(row['baseline'])} | {row['win']} | {row['tie']} | {row['lose']} | {rate} |")
         lines += ["", *(f"Against {_plain(row['baseline'])}: {absent(row)}" for row in judge["against"]), ""]
-    return "\n".join(lines).rstrip()
+        lines += [line for row in judge["against"] if (line := _plain(length_caveat(judge, row)))]
+        lines += [""]
+    if own:
+        lines += ["| its own answers | prompts | judge | share or mean | no grade |", "|---|---|---|---|---|"]
+        lines += [_graded(row, level) for row in own]
+        lines += ["", FEW_GRADES]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip()
+
+
+def _graded(row: Mapping[str, Any], level: float) -> str:
+    """A row of the table of grades: the mean of helpfulness, else the share of every grade."""
+    if row["mean"]:
+        rate = row["mean"]
+        told = f"{rate['value']:.2f} of 6 [{rate['low']:.2f} to {rate['high']:.2f}]"
+    else:
+        told = ", ".join(f"{value} {interval(rate, level)}" for value, rate in row["shares"].items())
+    missing = f"{row['missing']:,} of {row['grades']:,}"
+    return (
+        f"| {row['scale']} | {_plain(row['kind'])} | {_plain(judge_name(row['judge']))} | {_plain(told)} | {missing} |"
+    )
 
 
 def _limits() -> str:

@@ -5,6 +5,7 @@
 | limakit | `verdicts.jsonl` as the judge stage writes it |
 | AlpacaEval | `annotations.json`: a list with `generator_1`, `generator_2`, `preference` (1 to 2; 0 or 1.5 is a draw) |
 | battles | JSON lines with `model_a`, `model_b`, `winner` (Arena-Hard, Chatbot Arena, MT-bench's human votes) |
+| judgements | JSON lines with `games`, two a question (Arena-Hard's), or `g1_winner` and `g2_winner` (MT-bench's) |
 | reviews | JSON lines with `score`, a list of two (FastChat's Vicuna reviews); systems from `review_A_B.jsonl` |
 | CSV | columns `prompt`, `a`, `b`, `label`, and optionally `judge`, `pair`, `length_a`, `length_b` |
 
@@ -27,7 +28,14 @@ from limakit.errors import InputError
 from limakit.records import Label, Verdict
 from limakit.store.files import read_json, read_jsonl
 
-LAYOUTS = "limakit verdicts, AlpacaEval annotations, Arena-Hard battles, FastChat reviews, or CSV (prompt,a,b,label)"
+LAYOUTS = (
+    "limakit verdicts, AlpacaEval annotations, Arena-Hard battles or judgements, FastChat reviews, MT-bench pairs, or "
+    "CSV (prompt,a,b,label)"
+)
+CLEAR = 3
+"""Rows that Arena-Hard makes of a clear win."""
+GAMES: dict[str, tuple[Label, int]] = {"A>>B": ("a", CLEAR), "A>B": ("a", 1), "A=B": ("tie", 1)}
+GAMES |= {"B>A": ("b", 1), "B>>A": ("b", CLEAR)}
 TIES = {"tie", "tie (bothbad)", "tie (inconsistent)", "both_bad"}
 _verdict = TypeAdapter(Verdict)
 
@@ -123,9 +131,47 @@ def _battles(path: Path, rows: list[Row]) -> VerdictFile:
             raise _bad(path, number, f"winner {winner!r} is none of model_a, model_b, tie")
         prompt = str(row.get("question_id", row.get("conversation_id", number)))
         turn = row.get("turn")
-        judge = row.get("judge", "unnamed")
-        judge = judge if isinstance(judge, str) else "-".join(map(str, judge))
-        found.verdicts.append(name.verdict(prompt, judge, a, b, label, item=f"{prompt}/{turn}" if turn else prompt))
+        item = f"{prompt}/{turn}" if turn else prompt
+        found.verdicts.append(name.verdict(prompt, _judge(row), a, b, label, item=item))
+    return found
+
+
+def _judge(row: Row) -> str:
+    """A name, or FastChat's list of model and template."""
+    judge = row.get("judge") or "unnamed"
+    return "-".join(map(str, judge)) if isinstance(judge, list) else str(judge)
+
+
+def _games(path: Path, rows: list[Row]) -> VerdictFile:
+    """Arena-Hard's two games a question: the baseline is shown first, then second. A clear win is `CLEAR` verdicts, as
+    in its score; they stay on their prompt."""
+    found, name = VerdictFile("Arena-Hard judgements", []), _Naming()
+    for number, row in enumerate(rows, 1):
+        model, base = _text(path, number, row, "model"), str(row.get("baseline") or "baseline")
+        games = row["games"]
+        if not (isinstance(games, list) and len(games) == 2 and all(isinstance(game, dict) for game in games)):
+            raise _bad(path, number, "games is not a list of two")
+        prompt, judge = str(row.get("question_id", row.get("uid", number))), str(row.get("judge") or "unnamed")
+        for game, (a, b) in zip(games, ((base, model), (model, base)), strict=True):
+            label, times = GAMES.get(str(game.get("score")), (None, 1))
+            found.verdicts.extend(name.verdict(prompt, judge, a, b, label) for _ in range(times))
+    return found
+
+
+def _two_orders(path: Path, rows: list[Row]) -> VerdictFile:
+    """MT-bench's pairs, asked in both orders: only the same winner twice has won, as it counts itself."""
+    found, name = VerdictFile("MT-bench judgements", []), _Naming()
+    labels: dict[str, Label | None] = {"model_1": "a", "model_2": "b", "tie": "tie", "error": None}
+    for number, row in enumerate(rows, 1):
+        a, b = _text(path, number, row, "model_1"), _text(path, number, row, "model_2")
+        for key in ("g1_winner", "g2_winner"):
+            if row[key] not in labels:
+                raise _bad(path, number, f"{key} {row[key]!r} is none of {', '.join(labels)}")
+        first, second = labels[row["g1_winner"]], labels[row["g2_winner"]]
+        label = None if first is None or second is None else first if first == second else "tie"
+        prompt, turn = str(row["question_id"]), row.get("turn")
+        item = f"{prompt}/{turn}" if turn else prompt
+        found.verdicts.append(name.verdict(prompt, _judge(row), a, b, label, item=item))
     return found
 
 
@@ -212,6 +258,8 @@ _OF_LISTS: list[tuple[set[str], Reader]] = [({"generator_1", "generator_2", "pre
 _OF_LINES: list[tuple[set[str], Reader]] = [
     ({"pair_id", "prompt_id", "judge", "a", "b", "label"}, _ours),
     ({"model_a", "model_b", "winner"}, _battles),
+    ({"model", "games"}, _games),
+    ({"question_id", "model_1", "model_2", "g1_winner", "g2_winner"}, _two_orders),
     ({"score", "question_id", "answer1_id"}, _reviews),
 ]
 _OF_TABLES: list[tuple[set[str], Reader]] = [({"prompt", "a", "b", "label"}, _table)]

@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,6 +27,9 @@ SCHEMA = pa.schema(
 """Columns as in `records.Reject`."""
 DICTIONARY: Any = ["source", "site", "rule", "detail"]
 ROW_GROUP = 1 << 16
+_FORM: Any = {"compression": "zstd", "use_dictionary": DICTIONARY}
+HIDDEN = "forgotten"
+"""Stands for the Id of a post by somebody forgotten."""
 
 
 class RejectLog:
@@ -46,7 +49,7 @@ class RejectLog:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self._temporary, "wb")
         pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own pool keeps 30 MB that it once had
-        self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd", use_dictionary=DICTIONARY)
+        self._writer = pq.ParquetWriter(self._file, SCHEMA, **_FORM)
         return self
 
     def add(self, source: str, site: str, number: int | str, reason: tuple[str, str], score: int) -> None:
@@ -111,6 +114,29 @@ class RejectLog:
             sync_folder(self._path.parent)
         else:
             self._temporary.unlink()
+
+
+def hide(path: Path, names: Collection[str]) -> None:
+    """Take Ids and details of these rejects out of a finished log: which rule took them, and how many, stays."""
+    if not names:
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "wb") as file:
+        with pq.ParquetFile(path) as log, pq.ParquetWriter(file, SCHEMA, **_FORM) as writer:
+            for number in range(log.num_row_groups):
+                group = log.read_row_group(number)
+                columns = {name: group[name].to_pylist() for name in SCHEMA.names}
+                for at, name in enumerate(columns["id"]):
+                    if name in names:
+                        columns["id"][at] = f"{columns['source'][at]}/{columns['site'][at]}/{HIDDEN}"
+                        columns["detail"][at] = ""
+                texts = [_strings(columns[name]) for name in SCHEMA.names[:-1]]
+                whole = pa.Table.from_arrays([*texts, _integers(array("q", columns["score"]))], schema=SCHEMA)
+                writer.write_table(whole, row_group_size=ROW_GROUP)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
 
 
 def _strings(texts: Sequence[str]) -> pa.Array:

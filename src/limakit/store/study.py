@@ -46,6 +46,8 @@ class Study:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe as read now. Raises RecipeError."""
+        if self.root.is_file():
+            raise StudyError("is a file", where=self.root, fix="Name the study's folder, which holds its recipe.toml.")
         if not self.root.is_dir():
             raise StudyError("no such study", where=self.root, fix=f"Start one with: limakit new {self.root}")
         return load_recipe(self.root / "recipe.toml")

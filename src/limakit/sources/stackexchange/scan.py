@@ -47,6 +47,10 @@ class Editor(Protocol):
         """The response that a body becomes."""
         ...
 
+    def spoilt(self, html: str, reply: str) -> Reason | None:
+        """Why the response that a body became must not be taken for it. None to keep it."""
+        ...
+
     def prompts(self, title: str, html: str) -> tuple[str, ...]:
         """Prompts that a question may become; none where it is not fit to be one."""
         ...

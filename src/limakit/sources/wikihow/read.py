@@ -73,14 +73,16 @@ def _table(file: Given, settings: WikiHow, known: dict[str, str]) -> Iterator[It
             title=text.prompt(title) or None,
             licence=settings.licence,
         )
-        yield _article(title, plain(article.body), article.steps, origin, settings)
+        yield _article(title, plain(article.body), article.steps, origin, settings, article.problem)
 
 
-def _article(title: str, body: str, steps: int, origin: Provenance, settings: WikiHow) -> Candidate | Reject:
+def _article(
+    title: str, body: str, steps: int, origin: Provenance, settings: WikiHow, problem: str = ""
+) -> Candidate | Reject:
     name = f"{_SOURCE}/{origin.site}/{origin.id}"
     asked, said = text.prompt(title), text.answer(body)
     if not asked or not steps:
-        detail = "no title" if not asked else "no steps"
+        detail = problem or ("no title" if not asked else "no steps")
         return Reject(id=name, source=_SOURCE, site=origin.site, rule="no_article", detail=detail)
     if len(said) < settings.min_chars:
         detail = f"{len(said)} characters"
