@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from limakit.errors import RecipeError
+from limakit.errors import RecipeError, typed
 from limakit.models.hub import config_of, resolve_config
 from limakit.models.local_shape import Shape, read_shape
 from limakit.plan.examples import expected
@@ -72,7 +72,9 @@ def plan(study: Study, *, gib: float, devices: int, tflops: float | None, price:
     config.json and, where it is there, the curated training set; needs no weights. Raises ModelError and RecipeError.
     """
     if not study.recipe.learns:
-        raise RecipeError("nothing is trained here", where=study.path("recipe.toml"), fix=f"limakit run {study.root}")
+        raise RecipeError(
+            "nothing is trained here", where=study.path("recipe.toml"), fix=f"limakit run {typed(study.root)}"
+        )
     shape = read_shape(resolve_config(study.recipe.base, study.root))
     return _reckon(shape, study.recipe.train, _tokens(study), gib, devices, tflops, price)
 
