@@ -26,7 +26,7 @@ import numpy as np
 from choose import SAMPLE, Chain
 
 from limakit.curate.minhash import PLACES, SHINGLE, near_duplicates, signatures
-from limakit.curate.words import U64, hashed, shingles
+from limakit.curate.words import U64, filled, hashed, shingles
 from limakit.store import files
 
 LENGTH = 330
@@ -156,7 +156,7 @@ class _Clock:
 
 def _cuts(texts: list[str]) -> list[Any]:
     """The hashes of each text's shingles."""
-    cut = shingles(hashed(texts, least=SHINGLE), SHINGLE)
+    cut = shingles(filled(hashed(texts), SHINGLE), SHINGLE)
     return [cut.of(number) for number in range(len(texts))]
 
 

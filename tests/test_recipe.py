@@ -1,13 +1,10 @@
 from importlib import resources
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from limakit.errors import RecipeError
 from limakit.recipe import Recipe, load_recipe
-from limakit.recipe_judges import JUDGES
-from limakit.recipe_sources import KINDS
 
 RECIPES = sorted(Path(str(resources.files("limakit"))).joinpath("starter/recipes").glob("*.toml"))
 
@@ -48,21 +45,33 @@ budget = 1
     [
         ("[train]\nepoch = 3", "unknown key 'train.epoch'; the nearest known name is 'epochs'"),
         ("[trian]", "nearest known name is 'train'"),
-        ("[[sources]]\nkind = 'stackexchange'\npth = 'x'", "'sources.[0].pth'; the nearest known name is 'path'"),
-        ("[[sources]]\nkind = 'reddit'\npath = 'x'\ngroup = 'y'", "unknown key 'sources.[0].group'"),
-        ("[[sources]]\nkind = 'reddit'\npath = 3", "sources.[0].path: Input should be a valid string (got 3)"),
-        ("[[sources]]\nkind = 'redit'\npath = 'x'", "'stackexchange', 'wikihow', 'reddit'"),
-        ("[[sources]]\npath = 'x'", "sources.[0]: Unable to extract tag using discriminator 'kind'"),
-        ("[train]\nepochs = '3'", "train.epochs: Input should be a valid integer"),
+        ("[xyz]", "unknown key 'xyz'; known here: seed, base, sources"),
+        ("train = 3", "train: must be a table: [train] on a line of its own"),
+        ("[sources]\nkind = 'reddit'", "sources: is a list of tables: write [[sources]], in double brackets"),
+        ("[curate]\nquotas = 3", "such as { name = value }, or [curate.quotas] on a line of its own (got 3)"),
+        ("[choose]\nepochs = [1, 'x']", "choose.epochs no. 2: must be a whole number"),
+        ("[generate]\nsystems = 'tuned'", "generate.systems: must be a list in square brackets (got 'tuned')"),
+        (
+            "[[sources]]\nkind = 'stackexchange'\npth = 'x'",
+            "'[[sources]] no. 1, pth'; the nearest known name is 'path'",
+        ),
+        (
+            "[[sources]]\nkind = 'reddit'\npath = 'x'\ngroup = 'y'",
+            "unknown key '[[sources]] no. 1, group'; known here: kind, path",
+        ),
+        ("[[sources]]\nkind = 'reddit'\npath = 3", "[[sources]] no. 1, path: must be text in quotation marks (got 3)"),
+        ("[[sources]]\nkind = 'redit'\npath = 'x'", "there is no kind 'redit', only 'stackexchange', 'wikihow'"),
+        ("[[sources]]\npath = 'x'", "sources no. 1: its kind is missing: 'stackexchange'"),
+        ("[train]\nepochs = '3'", "train.epochs: must be a whole number, without quotation marks (got '3')"),
         ("[train]\nepochs = 0", "train.epochs"),
         ("[generate]\ntop_p = 1.5", "generate.top_p"),
         ("seed = 1\nseed = 2", "not valid TOML"),
         ("[compare]\ncandidate = 'x'", "system 'x' is not in generate.systems"),
         ("[train]\nlearning_rate = 1e-9", "must not exceed"),
-        (JUDGE + "tempreture = 1", "'judges.[0].tempreture'; the nearest known name is 'temperature'"),
-        (JUDGE.replace("budget = 1", ""), "judges[0].budget: Field required"),
+        (JUDGE + "tempreture = 1", "'[[judges]] no. 1, tempreture'; the nearest known name is 'temperature'"),
+        (JUDGE.replace("budget = 1", ""), "[[judges]] no. 1, budget: is missing"),
         (JUDGE + JUDGE, "the name 'j' is taken"),
-        (JUDGE.replace("'j'", "'../j'"), "judges[0].name"),
+        (JUDGE.replace("'j'", "'../j'"), "[[judges]] no. 1, name"),
         (JUDGE.replace("'j'", "'metric-rouge-l'"), "is taken"),
         (JUDGE.replace("http://", "ftp://"), "base_url must begin with"),
         ("[generate]\nsystems = ['tuned', 'base', 'x']", "generate.systems: there is no [systems.x]"),
@@ -80,9 +89,15 @@ def test_a_bad_recipe_is_one_clear_line(tmp_path: Path, text: str, says: str) ->
     with pytest.raises(RecipeError) as caught:
         load(tmp_path, text)
     message = str(caught.value)
-    assert says.replace(".[0]", "[0]") in message
+    assert says in message
     assert str(tmp_path / "recipe.toml") in message
     assert "\n" not in message
+
+
+def test_a_recipe_that_is_not_utf_8_says_so(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_bytes("seed = 0  # é".encode("utf-16"))
+    with pytest.raises(RecipeError, match=r"not UTF-8 text\. Save it as UTF-8"):
+        load_recipe(tmp_path / "recipe.toml")
 
 
 @pytest.mark.parametrize(
@@ -109,21 +124,6 @@ def test_systems_have_names_and_the_two_defaults_need_no_entry(tmp_path: Path) -
     assert recipe.system("base").kind == "base"
     with pytest.raises(RecipeError, match="base, early, tuned"):
         recipe.system("late")
-
-
-def test_every_field_is_documented() -> None:
-    def fields(model):
-        for name, field in model.model_fields.items():
-            kinds = (field.annotation, *get_args(field.annotation))
-            inner = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
-            if inner:
-                yield from fields(inner)
-            else:
-                yield f"{model.__name__}.{name}", field.description
-
-    found = dict(one for model in (Recipe, *KINDS.values(), *JUDGES.values()) for one in fields(model))
-    assert len(found) > 35
-    assert [name for name, text in found.items() if name != "Recipe.seed" and not text] == []
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

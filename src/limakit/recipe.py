@@ -3,18 +3,18 @@
 Defaults follow Zhou et al. 2023 (arXiv 2305.11206), sections 2 and 3; where the paper is silent the field says so.
 """
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from limakit.errors import RecipeError
+from limakit.errors import RecipeError, typed
 from limakit.recipe_annotate import Annotate
 from limakit.recipe_curate import Curate
 from limakit.recipe_experiments import Ablate, Dialogue
 from limakit.recipe_judges import JUDGES, ModelJudge, SystemEndpoint
+from limakit.recipe_mistakes import mistake
 from limakit.recipe_sources import KINDS, Count, Section, Source
 from limakit.recipe_train import InstructionTrain, Train
 
@@ -226,8 +226,12 @@ def load_recipe(path: Path) -> Recipe:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise RecipeError("no recipe here", where=path, fix="Start a study with: limakit new FOLDER") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(
+            "no recipe here", where=path, fix=f"Start a study with: limakit new {typed(path.parent)}"
+        ) from None
+    except UnicodeDecodeError:
+        raise RecipeError("not UTF-8 text", where=path, fix="Save it as UTF-8 in your editor and run again.") from None
+    except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"not valid TOML: {error}", where=path, fix="Mend that line and run again.") from None
     return check_recipe(data, path)
 
@@ -242,17 +246,12 @@ def check_recipe(data: dict[str, Any], where: object) -> Recipe:
 
 
 def _explain(error: Any) -> str:
-    """One line for pydantic's first error: the key as written in the file, and the nearest known name."""
+    """One line for pydantic's first error."""
     places = error["loc"]
     written = (*places[:2], *places[3:]) if places[:1] in KINDED else places  # pydantic adds the kind
-    key = ".".join(f"[{p}]" if isinstance(p, int) else str(p) for p in written).replace(".[", "[")
-    if error["type"] == "extra_forbidden":
-        known = _known_keys(places[:-1])
-        near = difflib.get_close_matches(str(places[-1]), known, n=1, cutoff=0.0)
-        return f"unknown key {key!r}; the nearest known name is {near[0]!r}" if near else f"unknown key {key!r}"
-    message = error["msg"].removeprefix("Value error, ")
-    value = error["input"]
-    return f"{key}: {message}" + ("" if isinstance(value, dict | list) else f" (got {value!r})") if key else message
+    if error["type"].startswith("union_tag"):
+        return mistake(error, written, list(KINDED[places[:1]]))
+    return mistake(error, written, _known_keys(places[:-1]) if error["type"] == "extra_forbidden" else [])
 
 
 def _known_keys(places: tuple[Any, ...]) -> list[str]:

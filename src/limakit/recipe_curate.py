@@ -25,6 +25,8 @@ class Curate(Section):
     """Drop responses that point at other answers or at the site ("as mentioned", "stack exchange")."""
     min_prose_chars: Count = 200
     """Fewest characters outside code blocks. Ours: a code-only answer passes every rule of the paper."""
+    drop_missing_images: bool = True
+    """Drop responses that speak of an image or announce one, since images are removed. Ours."""
     near_duplicates: Probability = 0.5
     """Drop responses at least this similar to a better one: Jaccard similarity of their runs of five words; 0 drops
     the rule. Ours."""

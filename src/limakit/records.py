@@ -79,6 +79,9 @@ class Reject:
     """Name of the rule that took it, as in the funnel."""
     detail: str = ""
     score: int | None = None
+    author: str | None = None
+    """Who wrote it, where that is known; not in the log, which must not tell of somebody forgotten."""
+    author_url: str | None = None
 
 
 @record

@@ -181,7 +181,8 @@ def pool(folder: Path) -> list[Path]:
 
 def topics(paths: list[Path], **settings: Any) -> Counter[str]:
     with RejectLog(paths[0].with_name("r.parquet")) as log:
-        got = select(paths, Curate(**{"quotas": {"g": 6}, "shortlist": 0, **settings}), seed=0, rejects=log)
+        recipe = Curate(**{"quotas": {"g": 6}, "shortlist": 0, **settings})
+        got = select(paths, recipe, seed=0, rejects=log, folder=paths[0].parent / "scratch")
     return Counter(pick.prompts[0] for pick in got.picks)
 
 
@@ -216,7 +217,7 @@ def test_other_vectors_may_be_given(tmp_path: Path) -> None:
 
     settings = Curate(quotas={"g": 2}, select="diverse", quality={}, shortlist=0)
     with RejectLog(tmp_path / "r.parquet") as log:
-        got = select(paths, settings, seed=0, rejects=log, embed=birds_or_not)
+        got = select(paths, settings, seed=0, rejects=log, folder=tmp_path / "scratch", embed=birds_or_not)
     assert sum(pick.prompts[0] == "birds" for pick in got.picks) == 1
 
 

@@ -9,13 +9,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from limakit.curate.leaks import Gate, authors_of, target_of
+from limakit.curate.features import Features, authors_of, features, reply_of
+from limakit.curate.leaks import Gate, target_of
 from limakit.curate.nearest import Nearest
 from limakit.curate.select import Selection, hold_out, select, split
 from limakit.curate.survey import near_repeats, survey
 from limakit.curate.tfidf import Weights
 from limakit.curate.words import hashed
 from limakit.curate.write import write
+from limakit.engine import LocalExecutor
 from limakit.recipe import Curate
 from limakit.records import Candidate, Prompt, Provenance, Turn
 from limakit.sources.stackexchange.read import SiteCount
@@ -59,12 +61,16 @@ AUTHOR = candidate(7, author="Ann")
 POOL = [CLEAN, THREAD, TEXT, QUOTED, ALMOST, MEANT, AUTHOR]
 
 
+def looked_at(pool: list[Candidate]) -> Features:
+    return features(pool, hashed([reply_of(candidate) for candidate in pool]))
+
+
 def run(folder: Path, pool: list[Candidate], given: list[Prompt] | None = None, **settings: Any) -> Selection:
     files.write_jsonl(folder / "c.jsonl", pool)
     with RejectLog(folder / "r.parquet") as log:
         return select(
             [folder / "c.jsonl"], Curate(**{"quotas": {"g": 99}, **settings}), seed=0, rejects=log,
-            given={"dev": [], "test": given or []},
+            folder=folder / "scratch", given={"dev": [], "test": given or []},
         )  # fmt: skip
 
 
@@ -113,9 +119,10 @@ def test_a_short_prompt_counts_as_one_run_and_a_very_short_one_only_as_a_whole()
     ten = target_of(Prompt(id="p", messages=(Turn(role="user", content="a b c d e f g h i j"),)), "dev")
     seven = target_of(Prompt(id="q", messages=(Turn(role="user", content="k l m n o p q"),)), "dev")
     gate = Gate([ten, seven], settings, weights)
-    leaks = gate.check([candidate(1, reply="0 A, b c d e f g h i J 9"), candidate(2, reply="0 k l m n o p q 9")])
-    assert [leak and leak.rule for leak in leaks] == ["same_run", None]
-    assert [leak and leak.rule for leak in gate.check([candidate(3, "K l m n o p, q")])] == ["same_text"]
+    some = [candidate(1, reply="0 A, b c d e f g h i J 9"), candidate(2, reply="0 k l m n o p q 9")]
+    (hit,) = gate.check(looked_at([*some, candidate(3, "K l m n o p")]))
+    assert (hit.candidate, hit.rule, hit.target, hit.run) == (0, "same_run", 0, (-1, 1, 10))
+    assert [hit.rule for hit in gate.check(looked_at([candidate(3, "K l m n o p, q")]))] == ["same_text"]
 
 
 def test_what_is_held_out_is_protected_and_the_same_however_training_is_chosen(tmp_path: Path) -> None:
@@ -186,9 +193,10 @@ def test_real_candidates_have_no_near_duplicates_and_the_gate_is_quiet(real_data
     from tests.sources.dumps import harvest
 
     got, _, _ = harvest([real_data / "stackexchange" / s for s in ("coffee-2015-03", "beer-2016-09")], tmp_path / "s")
-    seen = survey([got.candidates])
+    seen = survey([got.candidates], tmp_path / "s", LocalExecutor(1))
     assert near_repeats(seen, [], 0.5) == {}
     with RejectLog(tmp_path / "r.parquet") as log:
-        chosen = select([got.candidates], Curate(hold_out_dev=3, hold_out_test=10), seed=0, rejects=log)
+        recipe = Curate(hold_out_dev=3, hold_out_test=10)
+        chosen = select([got.candidates], recipe, seed=0, rejects=log, folder=tmp_path / "s")
     assert sum(chosen.contamination["rejected"].values()) <= 1
     assert len(chosen.held) == 13

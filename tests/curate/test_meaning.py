@@ -48,7 +48,15 @@ def chosen(folder: Path, **settings: Any) -> tuple[Selection, list[dict[str, Any
     test = [Prompt(id="t", messages=(Turn(role="user", content="Explain a loaf."),), reference="A loaf is baked.")]
     recipe = Curate(quotas={"g": 3}, near_duplicates=0.0, contamination_cosine=0.0, **settings)
     with RejectLog(folder / "r.parquet") as log:
-        got = select([folder / "c.jsonl"], recipe, seed=0, rejects=log, given={"test": test}, embed=embed)
+        got = select(
+            [folder / "c.jsonl"],
+            recipe,
+            seed=0,
+            rejects=log,
+            folder=folder / "scratch",
+            given={"test": test},
+            embed=embed,
+        )
     return got, pq.read_table(folder / "r.parquet").to_pylist()
 
 

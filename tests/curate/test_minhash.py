@@ -150,7 +150,8 @@ def test_the_rule_names_what_stays_and_the_threshold_decides(tmp_path: Path) -> 
 
     def picks(least: float) -> list[int]:
         with RejectLog(tmp_path / "r.parquet") as log:
-            got = select([tmp_path / "c.jsonl"], Curate(near_duplicates=least, quotas={"g": 9}), seed=0, rejects=log)
+            recipe = Curate(near_duplicates=least, quotas={"g": 9})
+            got = select([tmp_path / "c.jsonl"], recipe, seed=0, rejects=log, folder=tmp_path)
         return [pick.score for pick in got.picks]
 
     assert picks(0.7) == [1, 2]

@@ -34,7 +34,7 @@ def curated(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Curate()
     got, _, _ = harvest([real_data / "stackexchange" / site for site in SITES], out / "scratch", split_bytes=1 << 20)
     with RejectLog(out / "rejects.parquet") as log:
-        chosen = select([got.candidates], settings, seed=0, rejects=log)
+        chosen = select([got.candidates], settings, seed=0, rejects=log, folder=out / "scratch")
     picks = name_authors(chosen.picks, got.dumps, executor=LocalExecutor(1))
     write(
         out,

@@ -1,7 +1,9 @@
 """Sampling, duplicates, hold-outs, and what is written."""
 
 import json
+import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -99,6 +101,7 @@ def test_selection_accounts_for_every_candidate(tmp_path: Path) -> None:
             Curate(quotas={"other": 5}, near_duplicates=0.0, contamination_cosine=0.0),
             seed=0,
             rejects=log,
+            folder=tmp_path,
         )
     assert [p.score for p in got.picks] == [5, 6, 7, 8, 20]
     assert got.rejected == {"coffee": {"duplicate": 1, "not_selected": 3}, "avp.meta": {"no_quota": 1}}
@@ -147,7 +150,7 @@ def study(out: Path, workers: int = 1, split_bytes: int = 1 << 20) -> dict[str, 
     )  # fmt: skip
     got, _, _ = harvest(folder, out / "scratch", workers=workers, split_bytes=split_bytes)
     with RejectLog(out / "rejects.parquet") as log:
-        chosen = select([got.candidates], settings, seed=0, rejects=log)
+        chosen = select([got.candidates], settings, seed=0, rejects=log, folder=out / "scratch")
     given = Prompt(id="given", messages=(Turn(role="user", content="Hello?"),))
     return write(
         out,
@@ -198,3 +201,25 @@ def test_titles_and_names_cannot_break_the_attribution(tmp_path: Path) -> None:
     same = Prompt(id="stackexchange/coffee/1", messages=(Turn(role="user", content="x"),))
     with pytest.raises(InputError, match="occurs 2 times"):
         write(tmp_path, splits, dev=[same], sites=[count], rejected={}, quarantine=[], settings=Curate())
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://x/a/1> [y](javascript:z)\n# z", "(<https://x/a/1%3E%20[y](javascript:z)%0A#%20z>)"),
+        ("javascript:alert(1)", ""),
+        ("https://x/ü?a=1&b=(2)#c", "(<https://x/%C3%BC?a=1&b=(2)#c>)"),
+    ],
+)
+def test_addresses_cannot_break_the_attribution_either(address: str, shown: str, tmp_path: Path) -> None:
+    evil = "<img src=x>|`\n# Head"
+    one = replace(candidate(1, site=evil), id=f"stackexchange/{evil}/1")
+    one = replace(one, provenance=(replace(one.provenance[0], site=evil, url=address, author_url=address),))
+    count = SiteCount(site=evil, group="other", questions=1, answers=1, candidates=1)
+    write(tmp_path, split([one], {}, seed=0), sites=[count], rejected={}, quarantine=[], settings=Curate())
+    text = (tmp_path / "ATTRIBUTION.md").read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("- ")]
+    assert "](<javascript" not in line
+    assert line.count(shown) == (3 if shown else line.count(shown))
+    for page in (re.sub(r"(?<!\\)`[^`\n]*`", "", text), (tmp_path / "card.md").read_text()):
+        assert not re.search(r"(?<!\\)<img|^# Head", page, re.MULTILINE)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from limakit.errors import ModelError
-from limakit.models.hub import check_folder, resolve_base
+from limakit.models.hub import check_folder, resolve_base, resolve_config
 from limakit.recipe import Base
 
 
@@ -58,6 +58,15 @@ def test_a_damaged_folder_says_what_is_wrong(damage, message: str, tiny_model: P
     damage(folder)
     with pytest.raises(ModelError, match=message):
         check_folder(folder)
+
+
+@pytest.mark.parametrize(("name", "fix"), [("adapter_config.json", "merge_and_unload"), ("m.gguf", "llama.cpp")])
+def test_what_is_there_instead_of_a_model_says_what_to_do(name: str, fix: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(ModelError, match=f"no config.json.*{fix}"):
+        check_folder(tmp_path)
+    with pytest.raises(ModelError, match=f"no config.json.*{fix}"):
+        resolve_config(Base(model=str(tmp_path)), tmp_path)
 
 
 def test_an_index_must_have_all_its_files(tiny_model: Path, tmp_path: Path) -> None:

@@ -59,6 +59,15 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gemma": {"num_key_value_heads": 1},
     "gemma2": {"sliding_window": 6, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 3.0},
     "gemma3_text": {"sliding_window": 6, "sliding_window_pattern": 2},
+    "gemma4_text": {
+        "num_hidden_layers": 4,
+        "layer_types": ["sliding_attention", "full_attention"] * 2,
+        "sliding_window": 6,
+        "hidden_size_per_layer_input": 8,
+        "vocab_size_per_layer_input": 97,
+        "num_kv_shared_layers": 2,
+        "global_head_dim": 16,
+    },
     "smollm3": {},
     "olmo2": {},
     "phi3": {"sliding_window": None},
@@ -132,6 +141,29 @@ def test_samples_do_not_depend_on_the_number_of_slots(family: str) -> None:
     one, two, many = (decode(model, settings.model_copy(update={"slots": s}), 36) for s in (1, 2, 32))
     assert one == two == many
     assert len({len(ids) for ids in one}) > 3, "ragged, or the test shows little"
+
+
+def test_out_of_memory_halves_the_slots_and_answers_stay(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    system, settings = load_system(tiny_model, "base"), Generate(max_new_tokens=12, slots=8)
+    requests = [Request(prompt=Prompt(id=str(n), messages=(Turn(role="user", content="a" * n),))) for n in range(1, 8)]
+    wanted = dict(system.answer(requests, settings, 0))
+    forward, room = Decoder.forward, [3]
+
+    def scarce(self: Any, slots: Any, packed: Any, lengths: list[int], prompts: list[int]) -> Any:
+        if len(lengths) + len(prompts) > room[0] and sum(lengths) > 40:
+            raise torch.OutOfMemoryError("no more")
+        return forward(self, slots, packed, lengths, prompts)
+
+    monkeypatch.setattr(Decoder, "forward", scarce)
+    assert dict(system.answer(requests, settings, 0)) == wanted
+    assert [record.getMessage() for record in caplog.records] == [
+        "out of memory, going on with 3 answers at once; generate.slots = 3 begins so"
+    ]
+    room[0] = 0
+    with pytest.raises(ModelError, match="out of memory with one answer at a time"):
+        list(system.answer(requests, Generate(max_new_tokens=60, slots=1), 0))
 
 
 def test_prompts_beyond_one_pass_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Forgetting an author: nothing of theirs is left in the study, and nothing comes back."""
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from limakit.author import decisions
 from limakit.author.handover import publish_decisions
 from limakit.engine import silent
 from limakit.errors import InputError, StudyError
+from limakit.pipeline import forgetting
 from limakit.pipeline.curating import curate
 from limakit.pipeline.forgetting import forget
 from limakit.records import Example, Turn
@@ -57,7 +59,7 @@ def study(folder: Path) -> Study:
     ]
     given(folder / "test.jsonl", prompts)
     curated(folder, RECIPE)
-    for stage in ("train/tuned", "generate/tuned", "compare", "judge/metric-rouge-l", "report"):
+    for stage in ("train/tuned", "generate/tuned", "compare", "judge/metric-rouge-l", "choose", "report"):
         files.publish_json(folder / stage / "manifest.json", {})
     files.publish_text(folder / "train/tuned/preflight.txt", "Zoe Quill")
     return Study(folder)
@@ -76,6 +78,7 @@ def test_nothing_of_theirs_is_left_and_nothing_comes_back(tmp_path: Path) -> Non
     assert done["gone"] == {"train": 2, "test": 1}
     assert done["removed"] == [
         "report",
+        "choose",
         "compare",
         "generate/tuned",
         "judge/metric-rouge-l",
@@ -142,6 +145,75 @@ def test_a_damaged_memory_is_never_ignored(tmp_path: Path, damage: str) -> None:
     (tmp_path / "forgotten.json").write_text(damage)
     with pytest.raises((StudyError, InputError), match=r"forgotten\.json"):
         curate(made, silent)
+
+
+def rejected(folder: Path) -> list[dict[str, Any]]:
+    return pq.read_table(folder / "curate" / "rejects.parquet").to_pylist()
+
+
+def test_the_reject_log_keeps_no_word_and_no_id_of_theirs(tmp_path: Path) -> None:
+    """By account and name in Users.xml, by name in the row, by a post in a file; whichever rule took the post."""
+    said = f"<p>I, of all people, say so.</p>{GOOD}"
+    rows = [question(1), answer(2, 1, 20, said, OwnerUserId=5), answer(3, 1, 2, OwnerUserId=5), question(5)]
+    rows += [answer(6, 5, 20, said, OwnerUserId=None, OwnerDisplayName="Zoe  quill"), answer(7, 5, 19, OwnerUserId=6)]
+    rows += [question(8), answer(9, 8, 20, said, OwnerUserId=6)]
+    dump(tmp_path / "dumps" / "kitchen.example", rows)
+    users = [f'<row Id="{n}" DisplayName="{name}" />' for n, name in ((4, "Asker"), (5, "Zoe Quill"), (6, "Bo"))]
+    (tmp_path / "dumps" / "kitchen.example" / "Users.xml").write_text("<users>\n" + "\n".join(users) + "\n</users>")
+    given(tmp_path / "ours.jsonl", [{"messages": [ASK], "author": name, "id": name} for name in ("Ada", "Zoe Quill")])
+    given(tmp_path / "test.jsonl", [])
+    curated(tmp_path, RECIPE)
+    before = rejected(tmp_path)
+    assert sum("of all people" in row["detail"] for row in before) == 3
+    done = forget(Study(tmp_path), "zoe quill", models=False, progress=silent)
+    assert done["gone"] == {}
+    after = rejected(tmp_path)
+    assert [(row["rule"], row["score"]) for row in after] == [(row["rule"], row["score"]) for row in before]
+    site = "stackexchange/kitchen.example"
+    assert sorted(row["id"] for row in after) == [
+        "authored/ours/Ada",
+        "authored/ours/forgotten",
+        f"{site}/7",
+        f"{site}/9",
+        *[f"{site}/forgotten"] * 3,
+    ]
+    assert [row["id"] for row in after if "of all people" in row["detail"]] == [f"{site}/9"]
+    forget(Study(tmp_path), "https://kitchen.example/users/6", models=False, progress=silent)
+    assert not [row for row in rejected(tmp_path) if "of all people" in row["detail"] or row["id"] == f"{site}/9"]
+
+
+def test_what_was_decided_on_posts_that_no_split_holds_goes_too(tmp_path: Path) -> None:
+    """Somebody edited an answer of theirs and took it out again: neither text nor word on it is left."""
+    made = study(tmp_path)
+    name = "stackexchange/kitchen.example/2"
+    with People.open(tmp_path / "people.db") as people:
+        with people.write() as connection:
+            connection.execute(insert(persons).values(id="a1", role="author", created=0.0))
+        turns = [Turn(role="user", content="Why?"), Turn(role="assistant", content="As Zoe put it.")]
+        decisions.decide(people, [name], "a1", "edit", turns=turns)
+        decisions.decide(people, [name, "stackexchange/kitchen.example/4"], "a1", "reject", note="dull")
+        publish_decisions(people, tmp_path)
+    curate(made, silent)
+    assert name not in texts(tmp_path)
+    forget(made, "https://kitchen.example/users/5", models=False, progress=silent)
+    kept = (tmp_path / "studio" / "decisions.jsonl").read_text()
+    assert (name in kept, "kitchen.example/4" in kept) == (False, True)
+    with People.open(tmp_path / "people.db") as people:
+        assert decisions.history(people, name) == []
+    assert curate(Study(tmp_path), silent)[0].state == "unchanged"
+
+
+def test_a_run_that_broke_off_is_finished_by_the_same_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = study(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(forgetting, "_remove", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            forget(made, "zoe quill", models=False, progress=silent)
+    assert "Zoe Quill" in texts(tmp_path)
+    done = forget(Study(tmp_path), "zoe quill", models=False, progress=silent)
+    assert done["gone"] == {"train": 2, "test": 1}
+    assert "generate/tuned" in done["removed"]
+    assert "Zoe" not in texts(tmp_path)
 
 
 def test_what_people_made_of_their_posts_goes_too(tmp_path: Path) -> None:

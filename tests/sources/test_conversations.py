@@ -76,6 +76,32 @@ def test_a_record_may_state_its_own_licence(tmp_path: Path) -> None:
     assert (kept.provenance[0].licence, kept.provenance[0].author) == ("CC0", "Ada")
 
 
+def test_nothing_of_a_record_is_dropped_in_silence(tmp_path: Path) -> None:
+    """A system text, the history of an Alpaca record, and turns that name their fields as the other layout does."""
+    asked, last = {"instruction": "And?", "output": "Two."}, {"from": "human", "value": "Hi"}
+    rows = {
+        "history": {**asked, "input": "", "history": [["Why?", "One."]], "system": "Be brief."},
+        "empty": {**asked, "history": [], "system": " "},
+        "sharegpt": {"conversations": [last, {"from": "gpt", "value": "Ho"}], "system": "Be brief."},
+        "mixed": {"conversations": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]},
+        "messages": {"messages": [last, {"from": "gpt", "value": "Ho"}]},
+    }
+    said = {}
+    for name, row in rows.items():
+        (kept,) = sort(read([given(tmp_path / f"{name}.jsonl", [row])], SETTINGS)).candidates
+        said[name] = [kept.prompts[0], *(turn.content for turn in kept.replies)]
+    assert said == {
+        "history": ["Be brief.\n\nWhy?", "One.", "And?", "Two."],
+        "empty": ["And?", "Two."],
+        "sharegpt": ["Be brief.\n\nHi", "Ho"],
+        "mixed": ["Hi", "Ho"],
+        "messages": ["Hi", "Ho"],
+    }
+    bad = [{**asked, "history": [["a"]]}, {**asked, "history": 3}, {**asked, "history": "no"}, {**asked, "system": 1}]
+    got = sort(read([given(tmp_path / "bad.jsonl", [rows["empty"], *bad])], SETTINGS))
+    assert (len(got.candidates), len(got.damaged)) == (1, len(bad))
+
+
 def test_damage_costs_its_record_alone(tmp_path: Path) -> None:
     good = orjson.dumps(ROWS["messages"][0])
     bad = [b"{", b"3", b"null", b"", b'{"messages": 3}', b'{"messages": [3]}', b'{"messages": [{"role": "user"}]}',

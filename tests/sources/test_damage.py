@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from limakit.sources.stackexchange.comments import find_comments
+from limakit.sources.stackexchange.find import find_dumps
+from limakit.sources.stackexchange.split import splits
+from limakit.sources.stackexchange.users import find_names
 from tests.sources.dumps import GOOD, PROSE, answer, dump, harvest, question, value
 
 VICTIM = answer(30, 3).encode()
@@ -120,6 +124,35 @@ def test_entity_bombs_do_not_expand(tmp_path: Path) -> None:
     got, candidates, _ = harvest(path, tmp_path / "out")
     assert not candidates
     assert [q["reason"] for q in got.quarantine] == ["text between rows", "a bare & or an unknown entity"]
+
+
+def test_external_entities_are_not_fetched(tmp_path: Path) -> None:
+    """Neither a file nor a parameter entity that names one: what refers to it is damage, the rest is read."""
+    (tmp_path / "secret").write_text("TOP-SECRET")
+    path = dump(tmp_path / "coffee", [question(1), answer(2, 1).replace("Case 2", "&xxe;"), question(3), answer(4, 3)])
+    where = (tmp_path / "secret").as_uri()
+    head = f'<!DOCTYPE x [<!ENTITY xxe SYSTEM "{where}"><!ENTITY % more SYSTEM "{where}"> %more;]>'
+    path.write_bytes(path.read_bytes().replace(b"<posts>", head.encode() + b"<posts>"))
+    got, candidates, _ = harvest(path, tmp_path / "out")
+    assert [c.id for c in candidates] == ["stackexchange/coffee/4"]
+    assert [q["reason"] for q in got.quarantine] == ["text between rows", "a bare & or an unknown entity"]
+    assert all(b"TOP-SECRET" not in p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file())
+
+
+def test_bombs_in_the_tables_beside_the_posts_do_not_expand(tmp_path: Path) -> None:
+    folder = tmp_path / "coffee"
+    dump(folder, [question(1), answer(2, 1)])
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
+    for table, name in (("Users", "DisplayName"), ("Comments", "Text")):
+        rows = f'<row Id="5" PostId="2" UserId="4" {name}="&b;"/><row Id="6" PostId="2" {name}="Ann"/>'
+        (folder / f"{table}.xml").write_text(f"{bomb}<{table.lower()}>\n{rows}\n</{table.lower()}>")
+    dumps = find_dumps(tmp_path, comments=True)
+    (split,) = splits(0, str(dumps[0].users), 10_000, 1 << 20)
+    assert find_names((split, frozenset({5, 6}))) == {6: "Ann"}
+    (split,) = splits(0, str(dumps[0].comments), 10_000, 1 << 20)
+    found = find_comments((split, frozenset({2})))
+    assert [comment.text for comment in found.comments] == ["Ann"]
+    assert [reason for _, reason in found.quarantine] == ["text between rows", "a bare & or an unknown entity"]
 
 
 def test_the_body_of_the_good_rows_is_what_the_rules_want() -> None:

@@ -15,7 +15,7 @@ from limakit.sources.stackexchange.find import find_dumps
 from limakit.store.study import Study
 from tests.sources.dumps import answer, dump, question, row
 from tests.sources.items import curated
-from tests.sources.test_fuzz_dumps import RUNS, mutated
+from tests.sources.test_fuzz_dumps import FEWER, mutated
 
 ASKER, ANSWERER, OTHER = 4, 5, 6
 ASKED = "Does the same hold for a pan that is only lukewarm, or does it need more heat?"
@@ -158,7 +158,7 @@ def test_mutated_comments_lose_no_row_of_the_count(tmp_path: Path) -> None:
     study(tmp_path, rows, questions=3)
     path = tmp_path / "dumps" / "kitchen.example" / "Comments.xml"
     whole = path.read_bytes()
-    for seed in range(max(10, RUNS // 20)):
+    for seed in range(FEWER):
         path.write_bytes(mutated(whole, random.Random(3_000_000 + seed)))
         funnel, train = curated(tmp_path, RECIPE)  # raises where the counts do not add up
         assert funnel["total"]["answers"] >= 3, seed

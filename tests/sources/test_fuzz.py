@@ -24,7 +24,7 @@ from limakit.store.study import Study
 from tests.sources.test_conversations import ROWS
 from tests.sources.test_natural_instructions import FINAL
 from tests.sources.test_reddit import reply, submission
-from tests.sources.test_wikihow import PAGE, TABLE
+from tests.sources.test_wikihow import ALL, PAGE, SEP, TABLE
 
 MUTANTS = max(16, int(os.environ.get("LIMAKIT_FUZZ", "0")))
 MOST_MB = 512
@@ -33,11 +33,17 @@ POSTS = b"".join(orjson.dumps(row) + b"\n" for row in (submission(), reply(), su
 SEEDS: dict[str, tuple[str, bytes]] = {
     "authored.jsonl": ("authored", LINES),
     "messages.jsonl": ("conversations", LINES),
+    "sharegpt.jsonl": ("conversations", b"".join(orjson.dumps(row) + b"\n" for row in ROWS["sharegpt"] * 3)),
     "alpaca.json": ("conversations", orjson.dumps(ROWS["alpaca"] * 3)),
+    "dolly.jsonl": ("conversations", b"".join(orjson.dumps(row) + b"\n" for row in ROWS["dolly"] * 3)),
+    "talk.csv": ("conversations", b"prompt;response\n" + b'"Why; ""this""?";Because\nHow?;"So\nand so"\n' * 3),
     "rows.parquet": ("conversations", b""),
     "packed.jsonl.zst": ("conversations", zstandard.compress(LINES)),
     "page.html": ("wikihow", PAGE.encode()),
     "table.csv": ("wikihow", TABLE.encode()),
+    "wikihowAll.csv": ("wikihow", ALL.encode()),
+    "wikihowSep.csv": ("wikihow", SEP.encode()),
+    "articles.csv": ("wikihow", b'title,result\nZoom,"1. Pinch.\n2. Wait. "\nNap,1. Nap.\n' * 3),
     "RS.ndjson": ("reddit", POSTS),
     "RS.zst": ("reddit", zstandard.compress(POSTS)),
     "AskReddit.csv": ("reddit", b'id,title,score,selftext\na,"What is ""it"" for, then?",70,"x\ny"\n' * 3),
@@ -84,17 +90,20 @@ def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(files.os, "fsync", lambda handle: None)
     for name_of_constant, value in (("versions", study_files.versions()), ("code_digest", "the same")):
         monkeypatch.setattr(study_files, name_of_constant, lambda *_, value=value: value)
+    root, here = tmp_path / "study", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     kind, data = SEEDS[name]
     if not data:
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(ROWS["messages"]), sink)
         data = sink.getvalue().to_pybytes()
-    files.publish_text(tmp_path / "recipe.toml", f'[[sources]]\nkind = "{kind}"\npath = "in/{name}"\n')
+    files.publish_text(root / "recipe.toml", f'[[sources]]\nkind = "{kind}"\npath = "in/{name}"\n')
     read = 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(MUTANTS):
-        files.publish(tmp_path / "in" / name, mutated(data, random.Random(f"{name}/{number}")))
-        study = Study(tmp_path)
+        files.publish(root / "in" / name, mutated(data, random.Random(f"{name}/{number}")))
+        study = Study(root)
         try:
             assert sourcing.find(study)
             with study.lock():
@@ -102,8 +111,10 @@ def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatc
         except LimakitError:
             continue
         read += 1
-        train = files.read_jsonl(tmp_path / "curate" / "train.jsonl", dict)
+        train = files.read_jsonl(root / "curate" / "train.jsonl", dict)
         assert all(turn["content"].strip() for example in train for turn in example["messages"])
     assert read or name.endswith((".parquet", ".zst", ".json"))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < MOST_MB * 1024
-    assert {path.name for path in tmp_path.iterdir()} <= {"in", "recipe.toml", "curate", ".work", ".lock", ".cache"}
+    assert {path.name for path in tmp_path.iterdir()} == {"study", "here"}
+    assert not list(here.iterdir())
+    assert {path.name for path in root.iterdir()} <= {"in", "recipe.toml", "curate", ".work", ".lock", ".cache"}

@@ -23,6 +23,8 @@ from tests.sources.dumps import PROSE, answer, dump, harvest, question, row
 from tests.sources.test_archive import archive as packed_of
 
 RUNS = int(os.environ.get("LIMAKIT_FUZZ", "200"))
+FEWER = RUNS if "LIMAKIT_FUZZ" in os.environ else 10
+"""Of what takes longer: archives, comments."""
 PARTS = 10
 MOST_MB = 512
 
@@ -126,12 +128,16 @@ def test_the_cuts_do_not_show_in_mutated_dumps(tmp_path: Path) -> None:
 def test_mutated_archives(part: int, tmp_path: Path) -> None:
     whole = dump(tmp_path / "coffee", rows(random.Random(0)))
     good = packed_of(tmp_path / "good.7z", {"Posts.xml": whole}).read_bytes()
-    for seed in range(part, max(2, RUNS // 10), 2):
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    for seed in range(part, FEWER, 2):
         source = random.Random(2_000_000 + seed)
         path = tmp_path / "beer.7z"
         path.write_bytes(mutated(good, source))
+        before = set(tmp_path.rglob("*"))
         with contextlib.suppress(InputError):
             harvest(path, tmp_path / "out")
+        assert not {p for p in set(tmp_path.rglob("*")) - before if tmp_path / "out" not in (p, *p.parents)}, seed
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss - peak < MOST_MB * 1024
 
 
 def bomb(path: Path, declared: int) -> Path:

@@ -54,13 +54,14 @@ def test_harmful_requests_are_declined_with_a_way_out() -> None:
             assert re.search(r"^(\d\.|-|\*\*|>)", text.answer, re.MULTILINE), f"{text.id} offers nothing instead"
 
 
-def test_lengths_are_spread() -> None:
-    lengths = sorted(len(text.answer.split()) for text in of("train"))
-    assert 240 <= sum(lengths) / 200 <= 300, "about 330 tokens, as in the paper"
-    assert lengths[20] <= 60
-    assert lengths[100] >= 230
-    assert lengths[-10] >= 600
-    assert lengths[-1] <= 1200
+def test_lengths_are_spread_like_the_papers() -> None:
+    """In tokens at four letters a token: about 330 on average, a tenth of a line or two, some of 1,000."""
+    tokens = sorted(len(text.answer) / 4 for text in of("train"))
+    assert 310 <= sum(tokens) / 200 <= 380
+    assert tokens[20] <= 80
+    assert 280 <= tokens[100] <= 420
+    assert tokens[-10] >= 1000
+    assert tokens[-1] <= 1600
 
 
 def test_no_opening_or_closing_is_a_formula() -> None:

@@ -57,13 +57,24 @@ FAMILIES: dict[str, tuple[type, dict[str, Any]]] = {
             "global_head_dim": 8,
         },
     ),
+    "gemma4 with shared keys": (
+        hf.Gemma4TextConfig,
+        {
+            "layer_types": ["full_attention"] * 3,
+            "hidden_size_per_layer_input": 8,
+            "vocab_size_per_layer_input": VOCAB,
+            "num_kv_shared_layers": 1,
+            "global_head_dim": 16,
+        },
+    ),
     "olmo": (hf.OlmoConfig, {}),
     "olmo2": (hf.Olmo2Config, {}),
     "olmo3": (hf.Olmo3Config, {"sliding_window": WINDOW}),
     "phi3": (hf.Phi3Config, {}),
 }
-POST_NORM = {"gemma2", "gemma3", "gemma4", "olmo2", "olmo3"}
-THIRD = {"gemma4": ["post_per_layer_input_norm"]}
+GEMMA_4 = {"gemma4", "gemma4 with shared keys"}
+POST_NORM = {"gemma2", "gemma3", *GEMMA_4, "olmo2", "olmo3"}
+THIRD = {family: ["post_per_layer_input_norm"] for family in GEMMA_4}
 """What joins the residual stream besides attention and feed-forward."""
 
 

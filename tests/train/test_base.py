@@ -40,7 +40,7 @@ def test_an_unused_row_is_taken_before_the_vocabulary_grows(tmp_path: Path):
     folder = build_model(tmp_path / "base")
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     model.resize_token_embeddings(400)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder, model)
     assert add_eot(model, tokenizer) == 384
     assert model.config.vocab_size == 400
 
@@ -48,7 +48,7 @@ def test_an_unused_row_is_taken_before_the_vocabulary_grows(tmp_path: Path):
 def test_without_eos_the_row_is_the_mean(tmp_path: Path):
     folder = build_model(tmp_path / "base")
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder, model)
     tokenizer.eos_token = None
     mean = model.get_input_embeddings().weight.mean(0)
     eot = add_eot(model, tokenizer)
@@ -61,6 +61,18 @@ def test_a_tuned_model_keeps_its_eot(tmp_path: Path):
         model.get_input_embeddings().weight[384] = 7.0
     assert add_eot(model, tokenizer) == 384
     assert (model.get_input_embeddings().weight[384] == 7.0).all()
+
+
+def test_rows_between_the_model_s_and_eot_s_are_the_mean(tmp_path: Path):
+    """The text-only Gemma 3 has a token for images in its tokenizer and no row for it."""
+    folder = build_model(tmp_path / "base", tie=False)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    tokenizer = load_tokenizer(folder, model)
+    tokenizer.add_tokens(["<image>"], special_tokens=True)
+    means = [m.weight.mean(0) for m in (model.get_input_embeddings(), model.get_output_embeddings())]
+    assert add_eot(model, tokenizer) == 385
+    for table, mean in zip((model.get_input_embeddings(), model.get_output_embeddings()), means, strict=True):
+        torch.testing.assert_close(table.weight[384], mean)
 
 
 def spoil(folder: Path, what: str) -> None:
@@ -81,6 +93,14 @@ def spoil(folder: Path, what: str) -> None:
         weights = load_file(folder / "model.safetensors")
         weights.pop("model.layers.1.mlp.up_proj.weight")
         save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    elif what == "another's tokenizer":
+        build_model(folder.parent / "other", vocab=400)
+        shutil.copy(folder.parent / "other/tokenizer.json", folder)
+    elif what == "quantised":
+        config = files.read_json(folder / "config.json")
+        files.publish_json(
+            folder / "config.json", {**config, "quantization_config": {"quant_method": "gptq", "bits": 4}}
+        )
     elif what == "no tokenizer":
         (folder / "tokenizer.json").write_text("{")
 
@@ -95,6 +115,8 @@ def spoil(folder: Path, what: str) -> None:
         ("unknown", "configuration cannot be loaded|made-up"),
         ("a weight less", "up_proj"),
         ("no tokenizer", "tokenizer cannot be loaded"),
+        ("another's tokenizer", "do not belong together"),
+        ("quantised", "are quantised"),
     ],
 )
 def test_bad_folders_get_one_clear_line(tmp_path: Path, what: str, said: str):

@@ -2,15 +2,18 @@
 
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from limakit.cli.show import Screen
-from limakit.errors import LimakitError
+from limakit.errors import LimakitError, typed
 
 if TYPE_CHECKING:
+    from limakit.store.people import People
     from limakit.store.study import Study
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
@@ -38,7 +41,7 @@ def studio(
     """Open the studio: review, write, compare blind, grade, see results and chat in the browser."""
     import uvicorn
 
-    from limakit.store.people import People
+    from limakit.store.people import FILE, People
     from limakit.store.study import Study
     from limakit.web.app import create_app
     from limakit.web.auth import first_password
@@ -48,13 +51,13 @@ def studio(
     _ = opened.recipe
     listening = _listen(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
-    work = People.open(_place(opened, database))
+    work = People.open(database or opened.path(FILE))
     password = first_password(work, time.time())
     app = create_app(Studio(opened, work), local=host in LOCAL)
     lines = [f"The studio of {opened.name} is at {url}"]
     if password:
         lines.append(f"The owner's password, shown this once: {password}")
-    lines.append(f"Invite others: limakit people invite {study} NAME   ·   Stop with Ctrl-C; nothing is lost.")
+    lines.append(f"Invite others: limakit people invite {typed(study)} NAME   ·   Stop with Ctrl-C; nothing is lost.")
     if host not in LOCAL:
         lines.append("It is open to the network over plain HTTP: put a proxy with HTTPS in front of it.")
     screen.result("\n".join(lines), {"url": url, "password": password})
@@ -75,10 +78,16 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def _place(study: "Study", database: str | None) -> Path | str:
-    from limakit.store.people import FILE
+@contextmanager
+def _working(study: Path, database: str | None) -> Iterator[tuple["Study", "People"]]:
+    """A study whose recipe has been read, and its people's work, closed at the end."""
+    from limakit.store.people import FILE, People
+    from limakit.store.study import Study
 
-    return database or study.path(FILE)
+    opened = Study(study)
+    _ = opened.recipe
+    with People.open(database or opened.path(FILE)) as work:
+        yield opened, work
 
 
 @people.command()
@@ -95,12 +104,8 @@ def invite(
     """Make a link that lets one person in once, in one browser; again for a new browser."""
     from limakit.store.members import LINK_DAYS
     from limakit.store.members import invite as make_link
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work, work.write() as connection:
+    with _working(study, database) as (_, work), work.write() as connection:
         secret = make_link(connection, name, role, time.time())
     link = f"{address.rstrip('/')}/join/{secret}"
     text = f"Give this link to {name} alone; it works once, within {LINK_DAYS} days:\n{link}"
@@ -111,18 +116,15 @@ def invite(
 def show(study: StudyPath, database: Database = None, as_json: Json = False) -> None:
     """Who may come in, and how far they are."""
     from limakit.store.members import listing
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened, screen = Study(study), Screen(quiet=False, as_json=as_json)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work, work.read() as connection:
+    screen = Screen(quiet=False, as_json=as_json)
+    with _working(study, database) as (_, work), work.read() as connection:
         rows = listing(connection)
     for row in rows:
         state = ", removed" if row["removed"] else ""
         screen.result(f"{row['id']}: {row['role']}{state}, {row['voted']:,} of {row['assigned']:,} voted", row)
     if not rows:
-        screen.say(f"Nobody yet. Next: limakit studio {study}")
+        screen.say(f"Nobody yet. Next: limakit studio {typed(study)}")
 
 
 @people.command()
@@ -134,12 +136,8 @@ def remove(
 ) -> None:
     """Let somebody in no longer. What they did stays; inviting them again lets them back in."""
     from limakit.store import members
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work, work.write() as connection:
+    with _working(study, database) as (_, work), work.write() as connection:
         members.remove(connection, name, time.time())
     Screen(quiet=False, as_json=as_json).result(f"{name} is out; their work stays.", {"removed": name})
 
@@ -147,13 +145,9 @@ def remove(
 @people.command()
 def password(study: StudyPath, database: Database = None, as_json: Json = False) -> None:
     """Give the owner a new password and sign the owner's browsers out."""
-    from limakit.store.people import People
-    from limakit.store.study import Study
     from limakit.web.auth import reset_password
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (_, work):
         new = reset_password(work, time.time())
     Screen(quiet=False, as_json=as_json).result(f"The owner's password, shown this once: {new}", {"password": new})
 
@@ -166,16 +160,13 @@ def backup(
     as_json: Json = False,
 ) -> None:
     """Copy all of people's work to one file while they go on working."""
-    from limakit.store.people import People
     from limakit.store.people_copy import backup as copy
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (_, work):
         rows = copy(work, target)
     told = f"{sum(rows.values()):,} rows, {rows.get('votes', 0):,} of them votes, are in {target}"
-    Screen(quiet=False, as_json=as_json).result(f"{told}\nNext, where it is lost: limakit people restore", rows)
+    then = f"Next, where it is lost: limakit people restore {typed(study)} {typed(target)}"
+    Screen(quiet=False, as_json=as_json).result(f"{told}\n{then}", rows)
 
 
 @people.command()
@@ -186,15 +177,13 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Put a backup into a study or a database that holds no people's work yet."""
-    from limakit.store.people import People
     from limakit.store.people_copy import restore as put_back
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (_, work):
         rows = put_back(work, source)
-    Screen(quiet=False, as_json=as_json).result(f"{sum(rows.values()):,} rows are back: limakit studio {study}", rows)
+    Screen(quiet=False, as_json=as_json).result(
+        f"{sum(rows.values()):,} rows are back: limakit studio {typed(study)}", rows
+    )
 
 
 @people.command("export")
@@ -210,15 +199,11 @@ def export_pairs(
 ) -> None:
     """Write the blind pairs for Label Studio or Argilla, or the votes as CSV."""
     from limakit.pipeline.exchanging import export
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (opened, work):
         count = export(opened, work, layout, target)
     what = "votes" if layout == "csv" else "pairs"
-    more = "" if layout == "csv" else f"\nNext, with their votes: limakit people import {study} EXPORT.json"
+    more = "" if layout == "csv" else f"\nNext, with their votes: limakit people import {typed(study)} EXPORT.json"
     data = {"file": str(target), what: count}
     Screen(quiet=False, as_json=as_json).result(f"{count:,} {what} are in {target}{more}", data)
 
@@ -232,18 +217,14 @@ def import_votes(
 ) -> None:
     """Take in votes that were given in Label Studio or Argilla; the same file again adds nothing."""
     from limakit.pipeline.exchanging import take_in
-    from limakit.store.people import People
-    from limakit.store.study import Study
 
-    opened = Study(study)
-    _ = opened.recipe
-    with People.open(_place(opened, database)) as work:
+    with _working(study, database) as (opened, work):
         counts = take_in(opened, work, source, time.time())
     more = [f"{counts[name]:,} {words}" for name, words in _NOT_STORED.items() if counts[name]]
     text = "".join(f", {part}" for part in more)
     screen = Screen(quiet=False, as_json=as_json)
     screen.result(
-        f"{counts['stored']:,} of {counts['votes']:,} votes stored{text}\nNext: limakit report {study}", counts
+        f"{counts['stored']:,} of {counts['votes']:,} votes stored{text}\nNext: limakit report {typed(study)}", counts
     )
 
 

@@ -5,8 +5,9 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from limakit.curate.lengths import WORDS, Measure, lengths, response
+from limakit.curate.lengths import WORDS, Measure, heads, lengths, response
 from limakit.records import Example, Prompt, Provenance
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 EDITS = "studio"
 """Source of a provenance that names who edited a text, and of no post."""
-_MARKS = re.compile(r"([\\`*_\[\]<>|#])")
+FEWEST_POINTS = 8
+"""Examples and prompts from which a topic map says anything."""
+_SAFE = "".join(chr(code) for code in range(33, 127) if chr(code) not in "<>")
+_MARKS = re.compile(r"([\\`*\[\]<>|#]|(?<!\w)_|_(?!\w))")
 
 
 def attribution(splits: "Splits") -> str:
@@ -38,7 +42,7 @@ def _entry(item: Example | Prompt) -> str:
     title = _link(first.title or item.id, first.url)
     count = sum(origin.source != EDITS for origin in item.provenance)
     posts = "; ".join(_credit(origin, at, count) for at, origin in enumerate(item.provenance))
-    return f"{title} ({_plain(first.source)}, {_plain(first.site)}, `{item.id}`): {posts}"
+    return f"{title} ({_plain(first.source)}, {_plain(first.site)}, `{_code(item.id)}`): {posts}"
 
 
 def _credit(origin: Provenance, at: int, count: int) -> str:
@@ -55,8 +59,15 @@ def _plain(text: str) -> str:
     return _MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
+def _code(text: str) -> str:
+    return " ".join(text.replace("`", "'").split())
+
+
 def _link(text: str, address: str | None) -> str:
-    return f"[{_plain(text)}](<{address}>)" if address else _plain(text)
+    """A link where the address is one of the web's; nothing in it can end the link or the line."""
+    if not address or not address.startswith(("https://", "http://")):
+        return _plain(text)
+    return f"[{_plain(text)}](<{quote(address, safe=_SAFE)}>)"
 
 
 def card(splits: "Splits", funnel: dict[str, Any], measure: Measure = WORDS) -> str:
@@ -79,10 +90,16 @@ def card(splits: "Splits", funnel: dict[str, Any], measure: Measure = WORDS) -> 
     )
     lines += ["", "A split's responses are its training targets or, where it has them, its reference answers.", ""]
     lines += ["## Lengths beside the paper's", ""]
-    head = ("stratum", "examples", f"prompt {measure.unit}, mean", f"response {measure.unit}, mean")
-    lines += _table((*head, "paper: examples", "prompt tokens", "response tokens"), lengths(splits, measure))
+    lines += _table(heads(measure), lengths(splits, measure))
     ours = f"tokens of {_plain(measure.of)}" if measure.of else "words, as the base model is not on this machine"
     lines += ["", f"Ours are {ours}; the paper's are LLaMA's tokens.", ""]
+    if len(credited) >= FEWEST_POINTS:
+        lines += [
+            "## Topics",
+            "",
+            "![Every example and prompt as a point, near those that share its words](topics.svg)",
+            "",
+        ]
     lines += ["## Training examples by site", ""]
     lines += _table(("source", "site", "stratum", "examples"), [(*key, str(n)) for key, n in sorted(sites.items())])
     lines += ["", "## Licences of the posts", ""]
@@ -119,4 +136,4 @@ def _median(values: Sequence[int]) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    return lines + [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return lines + [f"| {' | '.join(map(_plain, row))} |" for row in rows]

@@ -1,16 +1,18 @@
 """`select = "diverse"`: the shortlist of a stratum, its vectors, and the choice among them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 
 from limakit.curate.diversity import facility_location, k_centre
+from limakit.curate.features import BATCH, reply_of, whole_text
 from limakit.curate.quality import worth
 from limakit.curate.sample import Entry
-from limakit.curate.survey import batches, reply_of, whole_text
+from limakit.curate.survey import Pool
 from limakit.curate.vectors import FIT, Embed, Latent, whole
 from limakit.recipe import Curate
+from limakit.records import Candidate
 
 Difficulty = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
 """Prompts and responses → how difficult each response is to a model behind its prompt."""
@@ -20,10 +22,8 @@ CHOOSERS = {"facility_location": facility_location, "k_centre": k_centre}
 class Diverse:
     """Chooses, among the entries of one stratum, as many of each site as were drawn for it."""
 
-    def __init__(
-        self, paths: Sequence[Path], settings: Curate, embed: Embed | None, difficulty: Difficulty | None = None
-    ):
-        self._paths, self._settings, self._embed, self._difficulty = paths, settings, embed, difficulty
+    def __init__(self, pool: Pool, settings: Curate, embed: Embed | None, difficulty: Difficulty | None = None):
+        self._pool, self._settings, self._embed, self._difficulty = pool, settings, embed, difficulty
 
     def __call__(self, entries: Sequence[Entry], limits: Mapping[str, int]) -> list[str]:
         """Ids in the order in which they were chosen; they do not depend on the order of `entries`."""
@@ -38,12 +38,10 @@ class Diverse:
             return []
         embed = self._embed or self._learnt(numbers)
         vectors = None
-        for batch in batches(self._paths):
-            batch = [candidate for candidate in batch if candidate.id in numbers]
-            if batch:
-                found = whole(embed([whole_text(candidate) for candidate in batch]))
-                vectors = np.zeros((len(numbers), found.shape[1]), np.int16) if vectors is None else vectors
-                vectors[[numbers[candidate.id] for candidate in batch]] = found
+        for batch in self._batches(numbers):
+            found = whole(embed([whole_text(candidate) for candidate in batch]))
+            vectors = np.zeros((len(numbers), found.shape[1]), np.int16) if vectors is None else vectors
+            vectors[[numbers[candidate.id] for candidate in batch]] = found
         chosen = CHOOSERS[self._settings.diversity](
             vectors,
             shares,
@@ -71,8 +69,7 @@ class Diverse:
         """Of the shortlist, in its order, by the first prompt and the response."""
         assert self._difficulty is not None
         found = [1.0] * len(numbers)
-        for batch in batches(self._paths):
-            batch = [candidate for candidate in batch if candidate.id in numbers]
+        for batch in self._batches(numbers):
             told = self._difficulty([(candidate.prompts[0], reply_of(candidate)) for candidate in batch])
             for candidate, value in zip(batch, told, strict=True):
                 found[numbers[candidate.id]] = value
@@ -81,10 +78,12 @@ class Diverse:
     def _learnt(self, numbers: Mapping[str, int]) -> Embed:
         """The light vectors, learnt from the shortlist or an even sample of it."""
         step = -(-len(numbers) // FIT)
-        texts = {
-            candidate.id: whole_text(candidate)
-            for batch in batches(self._paths)
-            for candidate in batch
-            if candidate.id in numbers and numbers[candidate.id] % step == 0
-        }
+        sample = [number for number, at in numbers.items() if at % step == 0]
+        texts = {candidate.id: whole_text(candidate) for candidate in self._pool.fetch(sample)}
         return Latent([texts[number] for number in sorted(texts)])
+
+    def _batches(self, numbers: Iterable[str]) -> Iterator[list[Candidate]]:
+        """Candidates by Id, some at a time."""
+        found = self._pool.fetch(numbers)
+        while batch := list(islice(found, BATCH)):
+            yield batch

@@ -21,6 +21,7 @@ class SiteCount(Protocol):
 
 
 OTHER_SOURCES = (
+    ("little_left", "mostly links: less than half of it is left without them"),
     ("further_down", "replies to a reply"),
     ("deleted", "deleted or removed"),
     ("nsfw", "marked as for adults"),
@@ -42,8 +43,8 @@ OTHER_SOURCES = (
     ("forgotten", "by somebody who is forgotten"),
     ("reviewed", "a person took it out"),
 )
-"""Rules of the sources other than Stack Exchange, whose rules precede them, and those for any source that are seldom
-needed; docs/sources.md says which is whose. A funnel shows one only where it took something."""
+"""Rules of the sources other than Stack Exchange, whose rules precede them, and those that are seldom needed;
+docs/sources.md says which is whose. A funnel shows one only where it took something."""
 
 
 def rules(settings: Curate) -> list[tuple[str, str]]:

@@ -4,13 +4,13 @@ Sentence vectors are dear, so only what would be taken is looked at; the caller 
 """
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from limakit.curate.features import reply_of
 from limakit.curate.leaks import Leak, Target
-from limakit.curate.survey import batches, reply_of
+from limakit.curate.survey import Pool
 from limakit.curate.vectors import SCALE, Embed, whole
 from limakit.curate.watch import Watch
 from limakit.records import Candidate
@@ -21,8 +21,8 @@ RULE = "same_meaning"
 class Meaning:
     """Compares candidates with the targets that `watch` knows, each once."""
 
-    def __init__(self, paths: Sequence[Path], watch: Watch, least: float, embed: Embed):
-        self._paths, self._watch, self._least, self._embed = paths, watch, least, embed
+    def __init__(self, pool: Pool, watch: Watch, least: float, embed: Embed):
+        self._pool, self._watch, self._least, self._embed = pool, watch, least, embed
         self._checked: set[str] = set()
         self._targets: dict[str, tuple[list[Target], Any]] | None = None
 
@@ -32,13 +32,12 @@ class Meaning:
         if not self._least or not self._watch.known or not new:
             return False
         self._checked.update(new)
-        wanted, found = frozenset(new), False
-        for batch in batches(self._paths):
-            for candidate in (candidate for candidate in batch if candidate.id in wanted):
-                if leak := self._leak(candidate):
-                    reasons[candidate.id] = (RULE, leak.told())
-                    self._watch.note(candidate.id, leak)
-                    found = True
+        found = False
+        for candidate in self._pool.fetch(new):
+            if leak := self._leak(candidate):
+                reasons[candidate.id] = (RULE, leak.told())
+                self._watch.note(candidate.id, leak)
+                found = True
         return found
 
     def _leak(self, candidate: Candidate) -> Leak | None:

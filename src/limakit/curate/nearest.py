@@ -26,9 +26,12 @@ class Nearest:
         self._targets, self._least = targets, least
         held = np.bincount(targets.indices, minlength=FEATURES)
         self._common = held > max(1, COMMON * targets.shape[0])
-        self._column = np.cumsum(self._common) - 1
-        rare, common, self._left_out = self._parts(targets)
-        self._rare, self._dense = rare.T.tocsr(), np.ascontiguousarray(common.toarray().T)
+        self._column = np.cumsum(self._common, dtype=np.int32) - 1
+        self._left_out = self._lengths(targets)
+        rare = targets.copy()
+        rare.data = np.where(self._common[rare.indices], 0, rare.data)
+        rare.eliminate_zeros()
+        self._rare, self._dense = rare.T.tocsr(), np.ascontiguousarray(self._columns(targets).toarray().T)
 
     def best(self, rows: Any) -> tuple[Any, Any]:
         """For unit rows, CSR: the number of the nearest target, or -1 where none is near enough, and the cosine."""
@@ -36,14 +39,16 @@ class Nearest:
         if not self._targets.shape[0]:
             return found, cosines
         enough = self._least - SLACK
-        rare, common, left_out = self._parts(rows)
-        product = rare @ self._rare
+        left_out = self._lengths(rows)
+        product = rows @ self._rare  # which holds nothing in the columns of common words
         owners = np.repeat(np.arange(rows.shape[0]), np.diff(product.indptr))
         most = product.data + left_out[owners] * self._left_out[product.indices]
         maybe = left_out * self._left_out.max() >= enough
         maybe[owners[most >= enough]] = True
         here = np.flatnonzero(maybe)
-        at, of = np.nonzero(product[here].toarray() + common[here] @ self._dense >= enough)
+        if not len(here):
+            return found, cosines
+        at, of = np.nonzero(product[here].toarray() + self._columns(rows[here]) @ self._dense >= enough)
         at = here[at]
         near = np.asarray(rows[at].multiply(self._targets[of]).sum(axis=1), np.float32).ravel()
         order = np.lexsort((of, -near, at))
@@ -52,13 +57,15 @@ class Nearest:
         found[at[first]], cosines[at[first]] = of[first], near[first]
         return found, cosines
 
-    def _parts(self, rows: Any) -> tuple[Any, Any, Any]:
-        """The rows without common words; common words alone, as columns of their own; and the lengths of the latter."""
+    def _lengths(self, rows: Any) -> Any:
+        """The length of each row's part in common words, float64."""
+        return lengths(rows.data * self._common[rows.indices], rows.indptr)
+
+    def _columns(self, rows: Any) -> Any:
+        """The common words of the rows alone, as columns of their own."""
         common = self._common[rows.indices]
         starts = np.concatenate([[0], np.cumsum(common)])[rows.indptr]
-        taken = sparse.csr_matrix(
+        return sparse.csr_matrix(
             (rows.data[common], self._column[rows.indices[common]], starts),
             (rows.shape[0], np.count_nonzero(self._common)),
         )
-        kept = sparse.csr_matrix((rows.data[~common], rows.indices[~common], rows.indptr - starts), rows.shape)
-        return kept, taken, lengths(taken)

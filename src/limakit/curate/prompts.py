@@ -4,13 +4,16 @@ import re
 
 from limakit.curate import clean, rules
 
-_STATUS = re.compile(r"\s*\[(?:closed|duplicate|on hold|migrated|locked)\]\s*$", re.IGNORECASE)
+_STATUS = re.compile(r" ?\[(?:closed|duplicate|on hold|migrated|locked)\]$", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b", re.IGNORECASE)
 _ELSEWHERE = re.compile(
     r"\b(?:title|screenshot|picture|image|photo|diagram)s?\b|\b(?:see|as) (?:above|below)\b|\bjsfiddle\b"
     r"|\b(?:previous|other|another|my last) question\b|\bon[- ]topic\b|\bthis (?:site|forum|community)\b",
     re.IGNORECASE,
 )
+_ELSEWHERE_WORDS = ("title", "screenshot", "picture", "image", "photo", "diagram", "above", "below", "jsfiddle",
+                    " question", "topic", "this site", "this forum", "this community")  # fmt: skip
+"""One of them is in every match."""
 MIN_TITLE = 10
 MIN_DESCRIPTION = 60
 """Fewest characters; ours."""
@@ -27,7 +30,7 @@ def alternatives(title: str, html: str, most: int) -> tuple[str, ...]:
 
 def title_prompt(title: str) -> str | None:
     """The title without the marks of moderation, or None where it is next to nothing."""
-    title = " ".join(_STATUS.sub("", title).split())
+    title = _STATUS.sub("", " ".join(title.split()))
     return title if len(title) >= MIN_TITLE else None
 
 
@@ -37,7 +40,12 @@ def description_prompt(html: str, most: int) -> str | None:
     if _IMAGE.search(html):
         return None
     prose = rules.prose_of(html, rules.text_of(html))
-    if "?" not in prose or len(prose) < MIN_DESCRIPTION or _ELSEWHERE.search(prose) or rules.references(prose):
+    if (
+        "?" not in prose
+        or len(prose) < MIN_DESCRIPTION
+        or rules.search(_ELSEWHERE, _ELSEWHERE_WORDS, prose.lower())
+        or rules.references(prose)
+    ):
         return None
     text = clean.markdown(html)
     return text if len(text) <= most else None

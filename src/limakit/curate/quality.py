@@ -10,7 +10,7 @@ from limakit.curate.sample import Entry
 
 Signal = Literal["votes", "length", "readability", "difficulty"]
 
-_CODE = re.compile(r"^ *(`{3,}|~{3,}).*?^ *\1`*~* *$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r" *(`{3,}|~{3,})")
 _END = re.compile(r"[.!?:]+(?:\s|$)|\n\n")
 
 
@@ -20,12 +20,29 @@ def grade(text: str) -> float:
     4.71 × characters a word + 0.5 × words a sentence − 21.43; a colon, a paragraph and a list item end a sentence too.
     0 for a text without words.
     """
-    prose = _CODE.sub("\n\n", text) if "```" in text or "~~~" in text else text
+    prose = _prose(text) if "```" in text or "~~~" in text else text
     words = prose.split()
     if not words:
         return 0.0
     sentences = max(1, len(_END.findall(prose)))
     return 4.71 * sum(map(len, words)) / len(words) + 0.5 * len(words) / sentences - 21.43
+
+
+def _prose(text: str) -> str:
+    """The text with an empty line for each fenced block of code."""
+    kept: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        mark = _FENCE.match(line)
+        if fence:
+            if mark and mark[1].startswith(fence) and not line.strip("`~ "):
+                fence = ""
+        elif mark:
+            fence = mark[1]
+            kept.append("")
+        else:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def worth(

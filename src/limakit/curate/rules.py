@@ -7,11 +7,14 @@ first person ("I", "my"); the lists here are ours.
 
 import html as entities
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, AnyStr
 
-_CODE = re.compile(r"<pre\b.*?</pre\s*>|<code\b.*?</code\s*>", re.DOTALL | re.IGNORECASE)
-_TAG = re.compile(r"<(?:/?[A-Za-z][^<>]*|!--.*?--)>", re.DOTALL)
-_FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]{1,200}\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+_CODE = re.compile(r"<(pre|code)\b", re.IGNORECASE)
+_CODE_ENDS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("pre", "code")}
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_FORMULA = re.compile(r"\$\$.{0,4000}?\$\$|\$[^$\n]{1,200}\$|\\\(.{0,1000}?\\\)|\\\[.{0,1000}?\\\]", re.DOTALL)
+"""No longer ones: in a hostile text each beginning would be sought an end for to the end of the text."""
 _I = re.compile(r"I(?:(?<![\w/.$&{(^_=+-]I)(?![\w$&}^_=]|/O|\.\w|-\d|\))|(?<=\(I)(?=[ '’]))")
 _MY = re.compile(r"[Mm](?:y(?<![\w/.$&-][Mm]y)(?:self)?\b(?![-/.]\w)|ine(?<![\w/.$&-][Mm]ine)(?=[.,;:!?)]))")
 """Both begin with the letters that they look for, and only then look back: so most of a text is passed over fast."""
@@ -22,6 +25,7 @@ _IMAGE_SPOKEN_OF = re.compile(
     r"(?:image|picture|photo|screenshot|figure|diagram|graph|plot|chart)s?\b",
     re.IGNORECASE,
 )
+_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
 _POSTS = r"(?:answers?|answerers?|posters?|responses|replies)"
 _REFERENCES = [
     (words, re.compile(pattern, re.MULTILINE))
@@ -63,13 +67,52 @@ _REFERENCES = [
 
 def text_of(html: str) -> str:
     """Text of HTML, tags out and entities decoded: for measuring and searching, never for output."""
+    if "<!--" in html:
+        html = _uncommented(html)
     return entities.unescape(_TAG.sub("", html) if "<" in html else html).strip()
+
+
+def _uncommented(html: str) -> str:
+    """The HTML without comments; one that does not end is none."""
+    parts, done = [], 0
+    while (begin := html.find("<!--", done)) >= 0 and (end := html.find("-->", begin + 4)) >= 0:
+        parts.append(html[done:begin])
+        done = end + 3
+    return "".join((*parts, html[done:]))
+
+
+def outside(html: AnyStr, begins: re.Pattern[AnyStr], ends: Mapping[Any, re.Pattern[AnyStr]]) -> list[AnyStr]:
+    """The parts between elements of HTML, of which one pattern finds the beginning and the name, another by that name
+    the end; an element that does not end is none."""
+    parts: list[AnyStr] = []
+    done = at = 0
+    endless: set[Any] = set()
+    while match := begins.search(html, at):
+        at = match.end()
+        name = match[1].lower()
+        end = None if name in endless else ends[name].search(html, at)
+        if end is None:
+            endless.add(name)
+            continue
+        parts.append(html[done : match.start()])
+        done = at = end.end()
+    return [*parts, html[done:]]
 
 
 def prose_of(html: str, text: str) -> str:
     """Text outside code and formulas; `text` is `text_of(html)`, which is at hand and serves where there is no code."""
     if "<code" in html or "<pre" in html:
-        text = text_of(_CODE.sub(" ", html))
+        text = text_of(without_code(html))
+    return without_formulas(text)
+
+
+def without_code(html: str) -> str:
+    """The HTML with a blank for each element of code."""
+    return " ".join(outside(html, _CODE, _CODE_ENDS))
+
+
+def without_formulas(text: str) -> str:
+    """The text with a space for each formula."""
     return _FORMULA.sub(" ", text) if "$" in text or "\\" in text else text
 
 
@@ -102,7 +145,8 @@ def search(pattern: re.Pattern[str], words: Sequence[str], text: str) -> re.Matc
     """The first match of a pattern that holds one of the words and never goes beyond a line: only lines with one of
     them are searched."""
     start = 0
-    while (at := min((at for at in (text.find(word, start) for word in words) if at >= 0), default=-1)) >= 0:
+    while found := [at for word in words if (at := text.find(word, start)) >= 0]:
+        at = min(found)
         begin, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
         end = len(text) if end < 0 else end
         if match := pattern.search(text, begin, end):
@@ -132,12 +176,18 @@ def needs_image(html: str, prose: str) -> str | None:
     return _quote(prose, match) if match else None
 
 
-def surely_too_short(raw: bytes, least: int) -> str | None:
-    """`too_short` for escaped bytes: an upper bound on the characters of text, so it never errs against a response."""
-    if len(raw) < least:
-        return f"fewer than {least} characters"
-    most = len(raw) - 3 * (raw.count(b"&lt;") + raw.count(b"&gt;")) - 4 * raw.count(b"&#xA;")
-    return f"fewer than {least} characters" if most < least else None
+def little_left(text: str, reply: str) -> str | None:
+    """Whether a response as Markdown has lost more than half of its letters, as lists of links do, or swollen to four
+    times its text, as markup nested hundreds deep does. Ours. `text` is `text_of` its HTML."""
+    said, kept = _letters(text), _letters(reply)
+    if 2 * kept < said:
+        return f"{kept} of {said} letters are left"
+    return f"{len(reply)} characters of {len(text)}" if len(reply) > 4 * len(text) + 1000 else None
+
+
+def _letters(text: str) -> int:
+    """How many letters and digits there are."""
+    return len(text.encode().translate(None, _NO_LETTERS)) if text.isascii() else sum(map(str.isalnum, text))
 
 
 def _quote(text: str, match: re.Match[str]) -> str:

@@ -4,13 +4,11 @@ import hashlib
 import math
 from bisect import bisect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Entry:
+class Entry(NamedTuple):
     """What selection needs to know of a candidate. Sorted: best first within a site, ties by number, then Id."""
 
     site: str

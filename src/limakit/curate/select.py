@@ -10,9 +10,10 @@ from limakit.curate.diverse import Difficulty, Diverse
 from limakit.curate.leaks import Name, target_of
 from limakit.curate.meaning import Meaning
 from limakit.curate.sample import answer_of, choose, duplicates, uniform
-from limakit.curate.survey import batches, near_repeats, survey
+from limakit.curate.survey import PIECE_BYTES, near_repeats, survey
 from limakit.curate.vectors import Embed
 from limakit.curate.watch import Watch
+from limakit.engine import Executor, LocalExecutor, Progress, silent
 from limakit.recipe import Curate
 from limakit.records import Candidate, Example, Prompt, Turn
 from limakit.store.rejects import RejectLog
@@ -49,13 +50,19 @@ def select(
     *,
     seed: int,
     rejects: RejectLog,
+    folder: Path,
+    executor: Executor | None = None,
+    progress: Progress = silent,
     given: Mapping[Name, Sequence[Prompt]] | None = None,
     embed: Embed | None = None,
     difficulty: Difficulty | None = None,
     wanted: frozenset[str] = frozenset(),
+    piece_bytes: int = PIECE_BYTES,
 ) -> Selection:
-    """Choose from JSONL files of candidates, which are streamed; what is not chosen goes to the reject log.
+    """Choose from JSONL files of candidates, whose texts stay on disk; what is not chosen goes to the reject log.
 
+    The workers of `executor`, by default this process alone, read the files in pieces and leave scratch in `folder`;
+    how many they are never shows in what is chosen.
     `given` are dev and test prompts from elsewhere; `embed` gives vectors for `settings.select = "diverse"` in place of
     the light ones, and for contamination by meaning; `difficulty` is a signal of quality. Repeats go first, then what
     `given` already holds; then dev and test prompts are held out, by score whatever `settings.select` says, so that all
@@ -65,8 +72,17 @@ def select(
     must, unless dev or test hold them; none of them is held out.
     Raises InputError where a file is damaged.
     """
-    paths = list(paths)
-    seen = survey(paths, graded=settings.select == "diverse")
+    executor = executor or LocalExecutor(1)
+    compared = any((given or {}).values()) or settings.hold_out_dev + settings.hold_out_test > 0
+    seen = survey(
+        list(paths),
+        folder,
+        executor,
+        graded=settings.select == "diverse",
+        compared=compared,
+        progress=progress,
+        piece_bytes=piece_bytes,
+    )
     reasons: dict[str, Reason] = {
         entry.id: ("no_quota", entry.group) for entry in seen.entries if not settings.quotas.get(entry.group)
     }
@@ -80,7 +96,7 @@ def select(
             reasons.update({number: ("near_duplicate", kept) for number, kept in near.items()})
     for number in wanted:
         reasons.pop(number, None)
-    watch = Watch(paths, settings, seen.entries)
+    watch = Watch(seen, settings, executor, progress)
     watch.gate([target_of(prompt, name) for name, prompts in (given or {}).items() for prompt in prompts], reasons)
 
     groups = {entry.id: entry.group for entry in seen.entries}
@@ -89,8 +105,8 @@ def select(
     held = hold_out([number for number in first if number not in wanted], settings, seed=seed)
     watch.gate(watch.targets(held), reasons, spare=held)
 
-    method = Diverse(paths, settings, embed, difficulty) if settings.select == "diverse" else settings.select
-    meaning = Meaning(paths, watch, settings.contamination_meaning, embed) if embed else None
+    method = Diverse(seen, settings, embed, difficulty) if settings.select == "diverse" else settings.select
+    meaning = Meaning(seen, watch, settings.contamination_meaning, embed) if embed else None
     while True:
         asked_for = frozenset(entry.id for entry in seen.entries if entry.id in wanted and entry.id not in reasons)
         used = Counter(groups[number] for number in (*held, *asked_for))
@@ -112,7 +128,7 @@ def select(
             number = entry.id.removeprefix(f"{entry.source}/{entry.site}/")
             rejects.add(entry.source, entry.site, number, reason, -entry.rank)
             rejected.setdefault(entry.site, Counter())[reason[0]] += 1
-    picks = [c for batch in batches(paths) for c in batch if c.id in taken or c.id in held]
+    picks = list(seen.fetch({*taken, *held}))
     training = [pick for pick in picks if pick.id in taken]
     return Selection(picks=picks, held=held, rejected=rejected, contamination=watch.report(training))
 

@@ -1,19 +1,20 @@
-"""The contamination gate at work: candidates stream past it, and it keeps the account for contamination.json."""
+"""The contamination gate at work: the pieces of the pool pass it, and it keeps the account for contamination.json."""
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from limakit.curate.leaks import RULES, Gate, Leak, Name, Target, target_of
-from limakit.curate.sample import Entry
-from limakit.curate.survey import batches, whole_text
-from limakit.curate.tfidf import Weights
+from limakit.curate.features import WIDTH, of_arrays, reply_of
+from limakit.curate.leaks import RULES, Gate, Hit, Leak, Name, Target, target_of
+from limakit.curate.survey import Pool
+from limakit.curate.words import words_of
+from limakit.engine import Executor, Progress, silent
 from limakit.recipe import Curate
 from limakit.records import Candidate
+from limakit.store import scratch
 
-SAMPLE = 20_000
-"""Candidates on which the weights of words are counted: at most so many, evenly spread over the pool."""
 MOST_CASES = 10_000
 """Cases that the report lists; further ones are counted."""
 
@@ -21,34 +22,40 @@ MOST_CASES = 10_000
 class Watch:
     """Checks the candidates that are still in, and remembers against what, and what it found."""
 
-    def __init__(self, paths: Sequence[Path], settings: Curate, entries: Sequence[Entry]):
-        self._paths, self._settings, self._count = paths, settings, len(entries)
-        self._gates: list[Gate] = []
+    def __init__(self, pool: Pool, settings: Curate, executor: Executor, progress: Progress = silent):
+        self._pool, self._settings, self._executor, self._progress = pool, settings, executor, progress
+        self._gates: list[tuple[Gate, Sequence[Target]]] = []
         self._targets: list[Target] = []
         self._found: list[tuple[str, Leak]] = []
-        self._known: Weights | None = None
 
     def targets(self, held: Mapping[str, Name]) -> list[Target]:
         """Held-out candidates as targets, in the order of `held`."""
-        if not held:
-            return []
-        found = {c.id: c for batch in batches(self._paths) for c in batch if c.id in held}
+        found = {candidate.id: candidate for candidate in self._pool.fetch(held)} if held else {}
         return [target_of(found[number], name) for number, name in held.items()]
 
     def gate(
-        self, targets: Sequence[Target], reasons: dict[str, tuple[str, str]], *, spare: Container[str] = ()
+        self, targets: Sequence[Target], reasons: dict[str, tuple[str, str]], *, spare: Collection[str] = ()
     ) -> None:
         """Add to `reasons` the candidates that have something in common with a target and no reason yet."""
         if not targets:
             return
-        gate = Gate(targets, self._settings, self._weights())
-        for batch in batches(self._paths):
-            batch = [c for c in batch if c.id not in reasons and c.id not in spare]
-            for candidate, leak in zip(batch, gate.check(batch), strict=True):
-                if leak:
-                    reasons[candidate.id] = (leak.rule, leak.told())
-                    self._found.append((candidate.id, leak))
-        self._gates.append(gate)
+        assert self._pool.weights is not None, "the survey was not told that candidates will be compared"
+        gate, pool = Gate(targets, self._settings, self._pool.weights), self._pool
+        hits: dict[str, Hit] = {}
+        found = self._executor.map(partial(_checked, gate=gate), pool.words)
+        for piece, some in enumerate(found):
+            for hit in some:
+                number = pool.entries[pool.starts[piece] + hit.candidate].id
+                if number not in reasons and number not in spare:
+                    hits[number] = hit
+            self._progress("comparing with dev and test", piece + 1, len(pool.words), "pieces")
+        runs = {number: hit.run for number, hit in hits.items() if hit.run}
+        quoted = {candidate.id: _quote(candidate, runs[candidate.id]) for candidate in pool.fetch(runs)}
+        for number, hit in hits.items():
+            leak = Leak(rule=hit.rule, target=targets[hit.target], detail=quoted.get(number, hit.detail))
+            reasons[number] = (leak.rule, leak.told())
+            self._found.append((number, leak))
+        self._gates.append((gate, targets))
         self._targets += targets
 
     @property
@@ -66,14 +73,9 @@ class Watch:
         Where authors are not a reason to reject, it names the training examples that share one with a target.
         """
         counts = Counter(leak.rule for _, leak in self._found)
-        shared = [
-            (candidate.id, leak)
-            for candidate in training
-            for leak in [next(filter(None, (gate.same_author(candidate) for gate in self._gates)), None)]
-            if leak
-        ]
+        shared = [(candidate.id, leak) for candidate in training if (leak := self._same_author(candidate))]
         return {
-            "candidates": self._count,
+            "candidates": len(self._pool.entries),
             "targets": dict(sorted(Counter(target.split for target in self._targets).items())),
             "rejected": {rule: counts[rule] for rule in RULES},
             "cases": [_case(number, leak) for number, leak in self._found[:MOST_CASES]],
@@ -81,14 +83,28 @@ class Watch:
             "authors_in_common": [_case(number, leak) for number, leak in shared[:MOST_CASES]],
         }
 
-    def _weights(self) -> Weights:
-        """Weights of words, counted once and only where they are needed."""
-        if self._known is None:
-            step = -(-self._count // SAMPLE)
-            stream = (candidate for batch in batches(self._paths) for candidate in batch)
-            texts = [whole_text(candidate) for at, candidate in enumerate(stream) if at % step == 0]
-            self._known = Weights(texts)
-        return self._known
+    def _same_author(self, candidate: Candidate) -> Leak | None:
+        for gate, targets in self._gates:
+            if hit := gate.same_author(candidate):
+                return Leak(rule=hit.rule, target=targets[hit.target], detail=hit.detail)
+        return None
+
+
+def _checked(words: Path, *, gate: Gate) -> list[Hit]:
+    """What the gate has against the candidates of one piece."""
+    found, count = [], 0
+    for arrays in scratch.get(words, WIDTH):
+        some = of_arrays(arrays)
+        found += [hit._replace(candidate=hit.candidate + count) for hit in gate.check(some)]
+        count += len(some.replies.starts) - 1
+    return found
+
+
+def _quote(candidate: Candidate, run: tuple[int, int, int]) -> str:
+    """The words in common, without punctuation."""
+    prompt, begin, size = run
+    text = reply_of(candidate) if prompt < 0 else candidate.prompts[prompt]
+    return " ".join(words_of(text)[begin : begin + size])
 
 
 def _case(number: str, leak: Leak) -> dict[str, str]:

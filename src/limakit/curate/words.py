@@ -4,9 +4,10 @@ The hash is a fixed polynomial over the word's UTF-8 bytes modulo 2^64 with spli
 Flood 2014) on top: the same on every machine and in every run, which Python's `hash` is not.
 """
 
+import codecs
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,13 +22,10 @@ _WORD = re.compile(r"(?=\w)[\u2e80-\u9fff\uac00-\ud7a3]|[^\W\u2e80-\u9fff\uac00-
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _STEP = U64(0xD6E8FEB86659FD93)
-_BLANK = b" \0"
-"""Stands for a word in texts that have too few; no word contains it."""
 _SPACE = ord(" ")
 _PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() or chr(code) == "_" else _SPACE for code in range(128))
 _PLAIN += bytes(range(128, 256))
 """What becomes of each byte of a text in UTF-8; those of characters beyond ASCII stay."""
-_WIDE = re.compile(rb"[\x80-\xff]+")
 _ALONE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7a3]")
 _SIGNS = re.compile(r"[^\w ]+")
 BLOCK = 64
@@ -47,6 +45,11 @@ class Words:
         """The hashes of one text."""
         return self.hashes[self.starts[number] : self.starts[number + 1]]
 
+    def part(self, begin: int, end: int) -> "Words":
+        """Those of some texts."""
+        starts = self.starts[begin : end + 1]
+        return Words(self.hashes[starts[0] : starts[-1]], starts - starts[0])
+
     def owners(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """For each hash the number of its text."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
@@ -63,43 +66,43 @@ def words_of(text: str) -> list[str]:
 
 def _spaced(text: str) -> bytes:
     """`words_of` a text as UTF-8 with spaces between them, five times as fast."""
-    if text.isascii():
-        found = text.encode().translate(_PLAIN)
-    else:
-        # A lone surrogate, which JSON can smuggle in, has no UTF-8; it counts as its three-byte form.
-        text = unicodedata.normalize("NFKC", text)
-        found = _WIDE.sub(_spaced_wide, text.encode("utf-8", "surrogatepass").translate(_PLAIN))
+    text = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    found = text.encode("ascii", _BEYOND).translate(_PLAIN)
     return found if found.strip() else " ".join(words_of(text)).encode("utf-8", "surrogatepass")
 
 
-def _spaced_wide(match: re.Match[bytes]) -> bytes:
-    return _wide(match[0])
+def _beyond(error: UnicodeError) -> tuple[bytes, int]:
+    """What becomes of a run of characters beyond ASCII, as the encoder asks: nothing else finds them as fast."""
+    assert isinstance(error, UnicodeEncodeError)
+    return _wide(error.object[error.start : error.end]), error.end
+
+
+_BEYOND = "limakit.words"
+codecs.register_error(_BEYOND, _beyond)
 
 
 @lru_cache(maxsize=1 << 14)
-def _wide(run: bytes) -> bytes:
-    """A run of characters beyond ASCII: signs become spaces, and spaces part what is a word of its own."""
-    text = _ALONE.sub(r" \g<0> ", run.decode("utf-8", "surrogatepass").lower())
-    return _SIGNS.sub(" ", text).encode("utf-8", "surrogatepass")
+def _wide(run: str) -> bytes:
+    """Signs become spaces, and spaces part what is a word of its own. A lone surrogate, which JSON can smuggle in, has
+    no UTF-8; it counts as its three-byte form."""
+    return _SIGNS.sub(" ", _ALONE.sub(r" \g<0> ", run.lower())).encode("utf-8", "surrogatepass")
 
 
-def hashed(texts: Sequence[str], least: int = 0) -> Words:
-    """The words of each text as hashes; a text with fewer than `least` words is filled up with blanks."""
-    blocks = [_hashed(texts[begin : begin + BLOCK], least) for begin in range(0, len(texts), BLOCK)]
-    if len(blocks) == 1:
-        return blocks[0]
-    counts = [np.diff(block.starts) for block in blocks]
+def hashed(texts: Sequence[str]) -> Words:
+    """The words of each text as hashes."""
+    blocks = [_hashed(texts[begin : begin + BLOCK]) for begin in range(0, len(texts), BLOCK)]
+    return blocks[0] if len(blocks) == 1 else joined(blocks)
+
+
+def joined(rows: Sequence[Words]) -> Words:
+    """Several rows of texts as one."""
+    counts = [np.diff(row.starts) for row in rows]
     starts = np.concatenate([[0], *counts]).astype(np.int64).cumsum()
-    return Words(np.concatenate([np.zeros(0, U64), *(block.hashes for block in blocks)]), starts)
+    return Words(np.concatenate([np.zeros(0, U64), *(row.hashes for row in rows)]), starts)
 
 
-def _hashed(texts: Sequence[str], least: int) -> Words:
-    parts = [_spaced(text) for text in texts]
-    data, begins, starts = _found(parts)
-    counts = np.diff(starts)
-    if least and counts.min(initial=least) < least:
-        blanks = np.maximum(least - counts, 0).tolist()
-        data, begins, starts = _found([part + _BLANK * n for part, n in zip(parts, blanks, strict=True)])
+def _hashed(texts: Sequence[str]) -> Words:
+    data, begins, starts = _found([_spaced(text) for text in texts])
     if not len(begins):
         return Words(np.zeros(0, U64), starts)
     ends = np.flatnonzero((data[:-1] != _SPACE) & (data[1:] == _SPACE)) + 1
@@ -117,19 +120,45 @@ def _found(parts: Sequence[bytes]) -> tuple[Any, Any, Any]:
     return data, begins, np.searchsorted(begins, offsets).astype(np.int64)
 
 
+def filled(words: Words, least: int) -> Words:
+    """The same texts, those of fewer than `least` words with so many blanks at their end; no word hashes like a
+    blank."""
+    lack = np.maximum(least - np.diff(words.starts), 0)
+    if not lack.any():
+        return words
+    hashes = np.insert(words.hashes, np.repeat(words.starts[1:], lack), _BLANK)
+    return Words(hashes, words.starts + np.concatenate([[0], np.cumsum(lack)]))
+
+
+def runs(words: Words, sizes: Sequence[int]) -> Iterator[Hashes]:
+    """For each size, in ascending order, a number for every run of so many words, the next text's included.
+
+    What is yielded is changed by the next step.
+    """
+    count, long = len(words.hashes), 1
+    row = words.hashes.copy()
+    for size in sizes:
+        for at in range(long, size):
+            row[: max(0, count - at)] *= _STEP
+            row[: max(0, count - at)] += words.hashes[at:]
+        long = size
+        yield row[: max(0, count - size + 1)]
+
+
 def shingles(words: Words, size: int) -> Words:
     """Hashes of every run of `size` consecutive words; a text with fewer words has none."""
-    count = len(words.hashes) - size + 1
-    if count <= 0:
+    if len(words.hashes) < size:
         return Words(np.zeros(0, U64), np.zeros_like(words.starts))
-    joined = words.hashes[:count].copy()
-    for at in range(1, size):
-        joined *= _STEP
-        joined += words.hashes[at : at + count]
-    owners = words.owners()
-    whole = owners[:count] == owners[size - 1 :]
+    (found,) = runs(words, [size])
     starts = np.concatenate([[0], np.cumsum(np.maximum(np.diff(words.starts) - size + 1, 0))])
-    return Words(mixed(joined[whole]), starts)
+    return Words(mixed(found[within(words, size)]), starts)
+
+
+def within(words: Words, size: int) -> Any:
+    """Where the runs of `size` words begin that end in their own text, of `size` words or more together."""
+    whole = np.ones(len(words.hashes), bool)
+    whole[(words.starts[1:, None] - np.arange(1, size)).ravel()] = False
+    return np.flatnonzero(whole)
 
 
 def fingerprints(words: Words) -> Hashes:
@@ -148,6 +177,10 @@ def mixed(values: Hashes) -> Hashes:
     values *= U64(0x94D049BB133111EB)
     values ^= values >> U64(31)
     return values
+
+
+_BLANK = mixed(np.ones(1, U64))[0]
+"""The hash of a zero byte, which parts words and so is in none."""
 
 
 @lru_cache(maxsize=32)

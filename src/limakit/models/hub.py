@@ -48,7 +48,7 @@ def resolve_config(base: Base, study_root: Path) -> Path:
     if not folder.is_dir():
         folder = _fetch(*_hub_name(base, study_root), ["config.json"])
     if not (folder / "config.json").is_file():
-        raise ModelError("not a model folder: it has no config.json", where=folder)
+        raise ModelError("not a model folder: it has no config.json", where=folder, fix=_instead(folder))
     return folder
 
 
@@ -67,9 +67,9 @@ def check_folder(folder: Path) -> Path:
     length only.
     """
     if not folder.is_dir():
-        raise ModelError("no such model folder", where=folder)
+        raise ModelError("no such model folder", where=folder, fix="Name one that is there.")
     if not (folder / "config.json").is_file():
-        raise ModelError("not a model folder: it has no config.json", where=folder)
+        raise ModelError("not a model folder: it has no config.json", where=folder, fix=_instead(folder))
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         raise ModelError("the model folder has no tokenizer", where=folder, fix="Put its tokenizer.json there.")
     for name in _weight_files(folder):
@@ -93,7 +93,19 @@ def _weight_files(folder: Path) -> list[str]:
             where=folder,
             fix="Convert them to safetensors, or take a revision that has them.",
         )
-    raise ModelError("the model folder has no model.safetensors", where=folder)
+    raise ModelError("the model folder has no model.safetensors", where=folder, fix=_instead(folder))
+
+
+def _instead(folder: Path) -> str:
+    """What to do about a folder that lacks a model's files."""
+    if (folder / "adapter_config.json").is_file():
+        return "It holds an adapter: merge it into its base (peft's merge_and_unload), save that, and name its folder."
+    if any(folder.glob("*.gguf")):
+        return (
+            "It holds GGUF: take the Hugging Face folder that it was made from, or serve it with llama.cpp and name "
+            "the server as a system of kind 'endpoint'."
+        )
+    return "Name a folder with config.json, tokenizer.json and model.safetensors, or its parts with their index."
 
 
 def _check_weights(path: Path) -> None:

@@ -4,15 +4,12 @@ How each is asked is `layouts`' business. The end-of-sequence token ends everybo
 belongs to another document.
 """
 
+import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging
 
 from limakit.errors import ModelError
 from limakit.models.chat import start_ids
@@ -20,12 +17,11 @@ from limakit.models.hub import check_folder
 from limakit.models.layouts import Kind, Layout, layout
 from limakit.models.local_check import check, reference_logits
 from limakit.models.local_decode import Decoder, Job
+from limakit.models.local_text import open_model, open_tokenizer
 from limakit.models.sampler import Answer, Request, stream_key
 from limakit.recipe import Generate
 
-DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError)
-DAMAGES += (ArithmeticError, SafetensorError, StrictDataclassError)
-"""What transformers raises for a folder that it cannot make a model of."""
+_LOG = logging.getLogger("limakit")
 
 
 class LocalSampler:
@@ -40,11 +36,25 @@ class LocalSampler:
 
         Half of the model's context, or `max_new_tokens` where that is less, is kept for the answer. A prompt that does
         not fit beside it loses its beginning; how many tokens is said in `Answer.trimmed`. An answer ends at the
-        model's context at the latest. Raises ModelError where the model's output is not finite.
+        model's context at the latest. Where memory runs out, the answers that are left are begun anew in half as many
+        slots. Raises ModelError where the model's output is not finite, or one answer at a time does not fit.
         """
         planned = [self._plan(request, settings, seed) for request in requests]
-        for index, ids, stopped in self._decoder.run([job for job, _ in planned], settings):
-            yield index, self._finished(ids, stopped, planned[index][1])
+        left, slots = list(range(len(planned))), min(settings.slots, len(planned))
+        while left:
+            begun, waiting = settings.model_copy(update={"slots": slots}), list(left)
+            try:
+                for place, ids, stopped in self._decoder.run([planned[index][0] for index in waiting], begun):
+                    left.remove(waiting[place])
+                    yield waiting[place], self._finished(ids, stopped, planned[waiting[place]][1])
+                return
+            except torch.OutOfMemoryError:
+                pass  # let go of here: its traceback holds the cache
+            if slots == 1:
+                raise ModelError("out of memory with one answer at a time", fix="Lower the longest answer.")
+            slots //= 2
+            torch.cuda.empty_cache()
+            _LOG.warning(f"out of memory, going on with {slots} answers at once; generate.slots = {slots} begins so")
 
     def stream(self, request: Request, settings: Generate, seed: int) -> Generator[str, None, Answer]:
         """Yield one answer piece by piece and return it whole: the same answer that `answer` gives to the request."""
@@ -102,7 +112,7 @@ def load_system(folder: Path, kind: Kind) -> LocalSampler:
     ids, wanted = reference_logits(model)
     decoder = Decoder(model, form.stop_ids, _reads(tokenizer, form.stop_text) if form.stop_text else None)
     check(decoder, model, ids, wanted)
-    return LocalSampler(decoder, tokenizer, form, context_length(model.config.get_text_config()))
+    return LocalSampler(decoder, tokenizer, form, context_length(model.config))
 
 
 def _reads(tokenizer: Any, text: str) -> Callable[[list[int]], bool]:
@@ -112,29 +122,10 @@ def _reads(tokenizer: Any, text: str) -> Callable[[list[int]], bool]:
 
 
 def load(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer of a checked folder, in evaluation mode; transformers' own bars and warnings stay silent,
-    what matters is checked here."""
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    """Model and tokenizer of a checked folder, in evaluation mode. Raises ModelError where they cannot be opened."""
     gpu = torch.cuda.is_available()
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.bfloat16 if gpu else torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        model, report = loaded
-    except DAMAGES as error:
-        raise ModelError(f"cannot be opened as a causal language model: {error}", where=folder) from None
-    for what in ("missing_keys", "mismatched_keys"):
-        if report[what]:
-            names = ", ".join(sorted(map(str, report[what]))[:3])
-            raise ModelError(f"{len(report[what])} weights {what[:-5]} ({names})", where=folder)
-    return model.to("cuda" if gpu else "cpu").eval(), tokenizer
+    model = open_model(folder, dtype=torch.bfloat16 if gpu else torch.float32)
+    return model.to("cuda" if gpu else "cpu").eval(), open_tokenizer(folder, model)
 
 
 def eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:

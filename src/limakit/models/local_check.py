@@ -27,7 +27,7 @@ def reference_logits(model: Any) -> tuple[list[int], torch.Tensor]:
 def check(decoder: Decoder, model: Any, ids: list[int], wanted: torch.Tensor) -> None:
     """Raise ModelError unless prompts of different lengths, taken in at different times and continued side by side,
     give the reference logits, and every layer asked for the sliding window that its configuration names."""
-    config, slots = model.config.get_text_config(), Slots(2, PROBE)
+    config, slots = model.config, Slots(2, PROBE)
     try:
         with quiet(model):
             first = decoder.forward(slots, ids[:7], [], [7])

@@ -28,7 +28,7 @@ def load_difficulty(folder: Path) -> Callable[[Sequence[Pair]], list[float]]:
     An answer without room for a token has difficulty 1. Raises ModelError where the model cannot be opened.
     """
     model, tokenizer = load(check_folder(folder))
-    room = min(MOST_TOKENS, context_length(model.config.get_text_config()))
+    room = min(MOST_TOKENS, context_length(model.config))
     start = start_ids(tokenizer)
 
     def difficulty(pair: Pair) -> float:

@@ -36,8 +36,8 @@ class Ranker:
     def __init__(self, model: Any, tokenizer: Any, kind: Kind):
         self._model, self._tokenizer = model, tokenizer
         self._layout = layout(kind, tokenizer, eos_ids(model, tokenizer))
-        self._context = context_length(model.config.get_text_config())
-        self.vocabulary: int = model.config.get_text_config().vocab_size
+        self._context = context_length(model.config)
+        self.vocabulary: int = model.config.vocab_size
         """Tokens that the model can say."""
 
     def tokens(self, text: str) -> tuple[list[int], list[str]]:

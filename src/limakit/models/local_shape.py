@@ -1,20 +1,22 @@
 """What a model is made of, from its config.json alone: built on torch's meta device, where no weight has any bytes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
 from limakit.errors import ModelError
-from limakit.models.local import DAMAGES
+from limakit.models.local_text import DAMAGES, brief, text_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Sizes of a causal language model. Counts are parameters, widths are elements a token."""
+    """Sizes of a causal language model. Counts are parameters, widths are elements a token, of a layer on average: in
+    Gemma 4 they differ."""
 
     parameters: int
     """All of them; an embedding that is also the head counts once."""
@@ -37,26 +39,37 @@ class Shape:
 def read_shape(folder: Path) -> Shape:
     """The shape of the model whose config.json lies in `folder`. Raises ModelError where it describes none."""
     logging.set_verbosity_error()
+    config = text_config(folder)
     try:
-        config: Any = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-        config = config.get_text_config()
         head = model.get_output_embeddings()
         matrices = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
-        heads = config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // heads
+        layers = list(config.per_layer_config)
         return Shape(
             parameters=sum(p.numel() for p in model.parameters()),
             linear=sum(m.weight.numel() for m in matrices),
             linear_widths=sum(m.in_features + m.out_features for m in matrices),
             head=head.weight.numel(),
-            layers=config.num_hidden_layers,
+            layers=len(layers),
             hidden=config.hidden_size,
-            feed_forward=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
-            queries=heads * width,
-            keys=(getattr(config, "num_key_value_heads", None) or heads) * width,
+            feed_forward=_mean(getattr(layer, "intermediate_size", None) or 4 * layer.hidden_size for layer in layers),
+            queries=_mean(layer.num_attention_heads * _width(layer) for layer in layers),
+            keys=_mean(
+                (getattr(layer, "num_key_value_heads", None) or layer.num_attention_heads) * _width(layer)
+                for layer in layers
+            ),
             vocabulary=config.vocab_size,
         )
     except DAMAGES as error:
-        raise ModelError(f"describes no causal language model: {error}", where=folder / "config.json") from None
+        raise ModelError(f"describes no causal language model: {brief(error)}", where=folder / "config.json") from None
+
+
+def _width(layer: Any) -> int:
+    """Of one head."""
+    return getattr(layer, "head_dim", None) or layer.hidden_size // layer.num_attention_heads
+
+
+def _mean(sizes: Iterable[int]) -> int:
+    found = list(sizes)
+    return round(sum(found) / len(found))

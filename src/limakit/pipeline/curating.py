@@ -18,7 +18,8 @@ from limakit.store.study import PACKAGE, Study
 
 STARTER = PACKAGE / "starter"
 CODE = ["sources", "curate", "pipeline/sourcing.py", "pipeline/sifting.py", "share/licences.py", "records.py"]
-CODE += ["store/rejects.py", "store/forgotten.py", "store/spill.py", "models/local_embed.py"]
+CODE += ["store/rejects.py", "store/forgotten.py", "store/spill.py", "store/pieces.py", "store/scratch.py"]
+CODE += ["models/local_embed.py"]
 CODE += ["models/local_difficulty.py", "models/tokens.py", "pipeline/consulting.py"]
 CODE += ["pipeline/reviews.py", "pipeline/giving.py", "generate/given.py", "store/decisions.py"]
 Split = Literal["dev", "test"]
@@ -27,7 +28,8 @@ Split = Literal["dev", "test"]
 def curate(study: Study, progress: Progress, executor: Executor | None = None) -> list[Outcome]:
     """Choose the examples worth learning from: sources → candidates → train, dev, test, rejects and the funnel.
 
-    `executor` decides where the dumps are read, by default a pool with a process for each core; never what comes out.
+    `executor` decides where dumps are read and candidates compared, by default a pool with a process for each core;
+    never what comes out.
     """
     from limakit.curate.asked import take
     from limakit.curate.editor import Editor
@@ -36,7 +38,7 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
     from limakit.pipeline import consulting, embedding, reviews, sourcing
     from limakit.pipeline.sifting import sift
     from limakit.sources.stackexchange.users import name_authors
-    from limakit.store.rejects import RejectLog
+    from limakit.store.rejects import RejectLog, hide
 
     recipe = study.recipe
     given: dict[Split, Path | None] = {"dev": _given(study, "dev"), "test": _given(study, "test")}
@@ -83,8 +85,9 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             folder=work.path("scratch"),
             rejects=rejects,
             progress=progress,
+            forgotten=forgotten,
         )
-        sift(
+        theirs = sift(
             stock,
             recipe.curate.refuse_licences,
             forgotten,
@@ -92,6 +95,8 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             folder=work.path("scratch"),
             rejects=rejects,
         )
+        if reviews.forget(study, theirs):
+            reviewed = reviews.read(study)
         decided = reviews.apply(stock, reviewed, folder=work.path("scratch"), rejects=rejects)
         settings = recipe.curate.model_copy(update={"quotas": {**stock.whole, **recipe.curate.quotas}})
         asked, unasked = take(stock.asked, settings.quotas, rejects=rejects)
@@ -100,11 +105,15 @@ def curate(study: Study, progress: Progress, executor: Executor | None = None) -
             settings,
             seed=recipe.seed,
             rejects=rejects,
+            folder=work.path("scratch"),
+            executor=executor,
+            progress=progress,
             given={"dev": prompts["dev"], "test": [*prompts["test"], *asked]},
             embed=embedding.embedder(study),
             difficulty=consulting.difficulty(study),
             wanted=reviewed.wanted,
         )
+    hide(work.path("rejects.parquet"), theirs)
     reviews.keep_spare(stock.candidates, {pick.id for pick in chosen.picks}, work.folder)
     picks = name_authors(chosen.picks, stock.dumps, executor=executor)
     splits = split(picks, chosen.held, seed=recipe.seed)

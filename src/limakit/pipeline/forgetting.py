@@ -15,6 +15,8 @@ from limakit.store.study import MANIFEST, Study
 
 EXPERIMENTS = ("ablate", "dialogue")
 SPLITS: dict[str, Any] = {"train": Example, "dev": Prompt, "test": Prompt}
+ANSWERS = ("generate", "compare", "judge", "choose", "superficiality")
+"""Stages that hold what was made of dev and test prompts."""
 
 
 def forget(study: Study, author: str, *, models: bool, progress: Progress) -> dict[str, Any]:
@@ -35,9 +37,8 @@ def forget(study: Study, author: str, *, models: bool, progress: Progress) -> di
     theirs: list[str] = []
     for split, kind in SPLITS.items():
         for name, posts in _origins(study, split, kind):
-            if wanted.covers(posts):
+            if wanted.covers(posts):  # what is known and still there was left by a run that broke off
                 theirs.append(name)
-            if wanted.covers(posts) and not known.covers(posts):
                 gone[split] += 1
                 mine = (post for post in posts if wanted.covers([post]) and post.author_url)
                 aliases += [post.author_url for post in mine if post.author_url]
@@ -47,7 +48,8 @@ def forget(study: Study, author: str, *, models: bool, progress: Progress) -> di
     removed += [name for name in _variants(study, wanted.covers) if study.drop(name)]
     study.clear_shelf()
     if study.manifest("curate") is not None:
-        curate(study, progress)
+        while curate(study, progress)[0].state == "done":  # once more where it took decisions of people out
+            pass
     return {"gone": dict(gone), "removed": removed, "checkpoints_kept": _checkpoints(study) if gone["train"] else []}
 
 
@@ -60,7 +62,7 @@ def _remove(study: Study, gone: Counter[str], *, models: bool) -> list[str]:
     """Remove the stages that hold what was made from the posts; returns their names."""
     removed = ["report"]
     if gone["dev"] or gone["test"]:
-        removed += [stage for stage in _stages(study) if stage.split("/")[0] in ("generate", "compare", "judge")]
+        removed += [stage for stage in _stages(study) if stage.split("/")[0] in ANSWERS]
     if gone["train"]:
         trained = _checkpoints(study)
         removed += trained if models else [f"{stage}/preflight.txt" for stage in trained]

@@ -8,24 +8,28 @@ from limakit.engine import Executor
 from limakit.pipeline.sourcing import Stock
 from limakit.records import Candidate, Provenance
 from limakit.share.licences import refuses
+from limakit.sources.stackexchange.dialogues import ENDING as DIALOGUE
 from limakit.store import files
 from limakit.store.forgotten import Forgotten
-from limakit.store.rejects import RejectLog
+from limakit.store.rejects import HIDDEN, RejectLog
 
 
 def sift(
     stock: Stock, refused: Sequence[str], forgotten: Forgotten, *, executor: Executor, folder: Path, rejects: RejectLog
-) -> None:
-    """Take them out of the stock and log them; the log does not name the posts of somebody forgotten."""
+) -> set[str]:
+    """Take them out of the stock and log them; the log does not name the posts of somebody forgotten. Returns the Ids
+    of these: of the candidates that were taken out, and of all posts of theirs in the dumps."""
+    theirs: set[str] = set()
     if not refused and not forgotten:
-        return
+        return theirs
     origins = _named(stock, executor) if forgotten else {}
     counts = {site.site: site for site in stock.sites}
 
     def unwanted(source: str, site: str, name: str, posts: Sequence[Provenance], score: int) -> bool:
         reason, number = None, name.removeprefix(f"{source}/{site}/")
         if forgotten.covers(posts):
-            reason, number = ("forgotten", ""), "forgotten"
+            theirs.add(name)
+            reason, number = ("forgotten", ""), HIDDEN
         elif licence := next((found for post in posts if (found := refuses(post.licence, refused))), None):
             reason = ("refused_licence", licence)
         if reason is None:
@@ -55,6 +59,12 @@ def sift(
         for item in stock.asked
         if not unwanted(item.prompt.id.split("/")[0], item.site, item.prompt.id, item.prompt.provenance, item.score)
     ]
+
+    if forgotten and stock.dumps:
+        from limakit.sources.stackexchange.owners import forgotten_posts
+
+        theirs |= forgotten_posts(stock.dumps, forgotten, executor=executor)
+    return theirs | {f"{name}{DIALOGUE}" for name in theirs}
 
 
 def _named(stock: Stock, executor: Executor) -> dict[str, tuple[Provenance, ...]]:

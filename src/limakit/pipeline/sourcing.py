@@ -12,6 +12,7 @@ from limakit.recipe_sources import Authored, Conversations, NaturalInstructions,
 from limakit.sources.given import Given
 from limakit.sources.harvest import Asked, Item, SiteCount, gather, merged
 from limakit.sources.stackexchange.find import Dump, find_dumps
+from limakit.store.forgotten import Forgotten
 from limakit.store.rejects import RejectLog
 from limakit.store.study import PACKAGE, Study
 
@@ -81,6 +82,7 @@ def _find(source: Source, path: Path) -> Found:
             files = given.find(path, conversations.ENDINGS, conversations.EXPECTED)
         case WikiHow():
             files = given.find(path, wikihow.ENDINGS, wikihow.EXPECTED)
+            wikihow.check(files)
         case Reddit():
             files = given.find(path, reddit.ENDINGS, reddit.EXPECTED)
         case NaturalInstructions():
@@ -119,8 +121,10 @@ def read(
     folder: Path,
     rejects: RejectLog,
     progress: Progress,
+    forgotten: Forgotten = Forgotten(),  # noqa: B008 (frozen)
 ) -> Stock:
-    """Read every source. Writes candidates and scratch into `folder`; all counts are in the result."""
+    """Read every source. Writes candidates and scratch into `folder`; all counts are in the result. The log does not
+    tell which posts are by somebody `forgotten`, but for those of dumps: `sifting.sift` finds them."""
     from limakit.sources.stackexchange.read import read as read_dumps
 
     stock = Stock()
@@ -138,7 +142,7 @@ def read(
             items = _items(one, recipe, editor, executor, progress)
             target = folder / f"candidates-{number}.jsonl"
             group = getattr(one.settings, "group", None) or one.settings.kind
-            more = gather(items, to=target, group=group, rejects=rejects, seen=seen)
+            more = gather(items, to=target, group=group, rejects=rejects, seen=seen, forgotten=forgotten)
             stock.candidates.append(target)
             stock.asked += more.asked
             stock.quarantine += more.quarantine

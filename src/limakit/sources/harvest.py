@@ -12,9 +12,10 @@ from typing import Literal
 
 import orjson
 
-from limakit.records import Candidate, Prompt, Reject
+from limakit.records import Candidate, Prompt, Provenance, Reject
 from limakit.store import files
-from limakit.store.rejects import RejectLog
+from limakit.store.forgotten import Forgotten
+from limakit.store.rejects import HIDDEN, RejectLog
 
 MOST_QUARANTINED = 1000
 
@@ -79,13 +80,21 @@ class Gathered:
     """Of the first rows that could not be read; all are counted."""
 
 
-def gather(items: Iterable[Item], *, to: Path, group: str, rejects: RejectLog, seen: set[str]) -> Gathered:
+def gather(
+    items: Iterable[Item],
+    *,
+    to: Path,
+    group: str,
+    rejects: RejectLog,
+    seen: set[str],
+    forgotten: Forgotten = Forgotten(),  # noqa: B008 (frozen)
+) -> Gathered:
     """Write the candidates to the JSONL file `to`, log the rejects and count everything by site.
 
     `group` names the stratum of sites without a candidate; `seen` holds the Ids of other sources, and a candidate or
-    prompt whose Id is in it is rejected as the same post.
+    prompt whose Id is in it is rejected as the same post. Of posts by somebody `forgotten` the log has the rule.
     """
-    book = _Book(group=group, rejects=rejects, seen=seen)
+    book = _Book(group=group, rejects=rejects, seen=seen, forgotten=forgotten)
     files.publish(to, book.lines(items))
     return Gathered(
         candidates=to,
@@ -99,8 +108,8 @@ def gather(items: Iterable[Item], *, to: Path, group: str, rejects: RejectLog, s
 class _Book:
     """The running account of one source."""
 
-    def __init__(self, *, group: str, rejects: RejectLog, seen: set[str]):
-        self._group, self._rejects, self._seen = group, rejects, seen
+    def __init__(self, *, group: str, rejects: RejectLog, seen: set[str], forgotten: Forgotten):
+        self._group, self._rejects, self._seen, self._forgotten = group, rejects, seen, forgotten
         self.counts: dict[str, SiteCount] = {}
         self.groups: Counter[str] = Counter()
         self.asked: list[Asked] = []
@@ -112,16 +121,19 @@ class _Book:
             count = self.counts.setdefault(item.site, SiteCount(site=item.site, group=self._group))
             match item:
                 case Candidate():
-                    if self._is_new(item.id, item.source, count, item.score):
+                    if self._is_new(item.id, item.source, count, item.score, item.provenance):
                         count.group = item.group
                         self.groups[item.group] += 1
                         yield orjson.dumps(item) + b"\n"
                 case Asked():
-                    if self._is_new(item.prompt.id, item.prompt.id.split("/")[0], count, item.score):
+                    if self._is_new(
+                        item.prompt.id, item.prompt.id.split("/")[0], count, item.score, item.prompt.provenance
+                    ):
                         count.group = item.prompt.group
                         self.asked.append(item)
                 case Reject():
-                    self._refuse(item.id, item.source, count, (item.rule, item.detail), item.score or 0)
+                    by = Provenance(source="", site="", id="", author=item.author, author_url=item.author_url)
+                    self._refuse(item.id, item.source, count, (item.rule, item.detail), item.score or 0, (by,))
                 case Passed(kind="question"):
                     count.questions += item.count
                 case Passed():
@@ -133,17 +145,28 @@ class _Book:
                             {"site": item.site, "file": item.file, "place": item.place, "reason": item.reason}
                         )
 
-    def _is_new(self, name: str, source: str, count: SiteCount, score: int) -> bool:
+    def _is_new(self, name: str, source: str, count: SiteCount, score: int, posts: tuple[Provenance, ...]) -> bool:
         if name in self._seen:
-            self._refuse(name, source, count, ("same_post", ""), score)
+            self._refuse(name, source, count, ("same_post", ""), score, posts)
             return False
         self._seen.add(name)
         count.answers += 1
         count.candidates += 1
         return True
 
-    def _refuse(self, name: str, source: str, count: SiteCount, reason: tuple[str, str], score: int) -> None:
-        self._rejects.add(source, count.site, name.removeprefix(f"{source}/{count.site}/"), reason, score)
+    def _refuse(
+        self,
+        name: str,
+        source: str,
+        count: SiteCount,
+        reason: tuple[str, str],
+        score: int,
+        posts: tuple[Provenance, ...],
+    ) -> None:
+        number = name.removeprefix(f"{source}/{count.site}/")
+        if self._forgotten and self._forgotten.covers(posts):
+            number, reason = HIDDEN, (reason[0], "")
+        self._rejects.add(source, count.site, number, reason, score)
         count.answers += 1
         count.rejected[reason[0]] += 1
 

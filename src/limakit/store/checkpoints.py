@@ -1,5 +1,6 @@
 """Folders that are published whole, with the digest of every file, and logs that grow by a line."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -12,18 +13,26 @@ from limakit.errors import InputError, ModelError
 from limakit.store import files
 
 CHECKSUMS = "checksums.json"
+_FULL = os.strerror(errno.ENOSPC)
 
 
 def publish_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Let `fill` write into a temporary folder, then put it in place in one rename.
 
     The folder gets a `checksums.json` with the SHA-256 of every file in it. All is synced before the rename, so that
-    a folder with its final name is complete. An older folder of that name is replaced.
+    a folder with its final name is complete. An older folder of that name is replaced. Where `fill` fails, nothing is
+    left of what it wrote. Raises OSError where the disk is full.
     """
     temporary = folder.with_name(f".{folder.name}.tmp")
     remove(temporary)
     temporary.mkdir(parents=True)
-    fill(temporary)
+    try:
+        fill(temporary)
+    except BaseException as error:  # half a folder helps nobody, and may be what filled the disk
+        remove(temporary)
+        if _FULL in str(error) and not isinstance(error, OSError):  # libraries say it in errors of their own
+            raise OSError(errno.ENOSPC, _FULL, str(folder)) from None
+        raise
     names = sorted(path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file())
     for name in names:
         _sync(temporary / name)

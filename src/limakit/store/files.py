@@ -91,7 +91,7 @@ def iter_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
         with open(path, "rb") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield _parse(adapter, line, f"{path}, line {number}")
+                    yield parsed(adapter, line, f"{path}, line {number}")
     except FileNotFoundError:
         raise InputError("no such file", where=path) from None
     except IsADirectoryError:
@@ -103,7 +103,8 @@ def read_jsonl(path: Path, kind: type[R]) -> list[R]:
     return list(iter_jsonl(path, kind))
 
 
-def _parse(adapter: TypeAdapter[R], line: bytes, where: str) -> R:
+def parsed(adapter: TypeAdapter[R], line: bytes, where: str) -> R:
+    """One line as a record. Raises InputError naming its first bad field."""
     try:
         return adapter.validate_json(line)
     except ValidationError as error:

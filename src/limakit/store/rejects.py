@@ -2,14 +2,14 @@
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limakit.store.files import sync_folder
@@ -27,6 +27,9 @@ SCHEMA = pa.schema(
 """Columns as in `records.Reject`."""
 DICTIONARY: Any = ["source", "site", "rule", "detail"]
 ROW_GROUP = 1 << 16
+_FORM: Any = {"compression": "zstd", "use_dictionary": DICTIONARY}
+HIDDEN = "forgotten"
+"""Stands for the Id of a post by somebody forgotten."""
 
 
 class RejectLog:
@@ -46,7 +49,7 @@ class RejectLog:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self._temporary, "wb")
         pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own pool keeps 30 MB that it once had
-        self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd", use_dictionary=DICTIONARY)
+        self._writer = pq.ParquetWriter(self._file, SCHEMA, **_FORM)
         return self
 
     def add(self, source: str, site: str, number: int | str, reason: tuple[str, str], score: int) -> None:
@@ -60,11 +63,21 @@ class RejectLog:
         self._gather()
         size = len(numbers)
         if size:
-            before, *same, nothing = _strings([f"{source}/{site}/", source, site, rule, ""])
-            join: Any = getattr(pc, "binary_join_element_wise")  # noqa: B009 (made at import, so types do not know it)
-            names = join(before, _integers(numbers).cast(pa.string()), nothing)
-            columns = [pa.repeat(text, size) for text in (*same, nothing)]
+            columns = [pa.repeat(text, size) for text in _strings([source, site, rule, ""])]
+            names = _numbered(f"{source}/{site}/", numbers)
             self._append(pa.Table.from_arrays([names, *columns, _integers(scores)], schema=SCHEMA))
+
+    def add_each(
+        self, source: str, site: str, numbers: array, reasons: Sequence[tuple[str, str]], scores: array
+    ) -> None:
+        """Answers of one site with a reason each; Ids and scores as in `add_many`."""
+        self._gather()
+        size = len(numbers)
+        if size:
+            told = [pa.repeat(text, size) for text in _strings([source, site])]
+            told += [_strings([reason[part] for reason in reasons]) for part in (0, 1)]
+            names = _numbered(f"{source}/{site}/", numbers)
+            self._append(pa.Table.from_arrays([names, *told, _integers(scores)], schema=SCHEMA))
 
     def _gather(self) -> None:
         """Turn what was added one by one into a block."""
@@ -103,6 +116,29 @@ class RejectLog:
             self._temporary.unlink()
 
 
+def hide(path: Path, names: Collection[str]) -> None:
+    """Take Ids and details of these rejects out of a finished log: which rule took them, and how many, stays."""
+    if not names:
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "wb") as file:
+        with pq.ParquetFile(path) as log, pq.ParquetWriter(file, SCHEMA, **_FORM) as writer:
+            for number in range(log.num_row_groups):
+                group = log.read_row_group(number)
+                columns = {name: group[name].to_pylist() for name in SCHEMA.names}
+                for at, name in enumerate(columns["id"]):
+                    if name in names:
+                        columns["id"][at] = f"{columns['source'][at]}/{columns['site'][at]}/{HIDDEN}"
+                        columns["detail"][at] = ""
+                texts = [_strings(columns[name]) for name in SCHEMA.names[:-1]]
+                whole = pa.Table.from_arrays([*texts, _integers(array("q", columns["score"]))], schema=SCHEMA)
+                writer.write_table(whole, row_group_size=ROW_GROUP)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
 def _strings(texts: Sequence[str]) -> pa.Array:
     """A column of text. Built from its bytes, because `pa.array` and `pa.scalar` import pandas where they find it:
     45 MB."""
@@ -110,6 +146,17 @@ def _strings(texts: Sequence[str]) -> pa.Array:
     ends = np.zeros(len(parts) + 1, np.int32)
     np.cumsum([len(part) for part in parts], out=ends[1:])
     return pa.StringArray.from_buffers(len(parts), pa.py_buffer(ends), pa.py_buffer(b"".join(parts)))
+
+
+def _numbered(before: str, numbers: array) -> pa.Array:
+    """A column of the same text with a number behind it each. orjson writes the numbers, because importing
+    `pyarrow.compute` takes as long as reading 30 MB of a dump."""
+    listed = orjson.dumps(np.frombuffer(numbers, np.int64), option=orjson.OPT_SERIALIZE_NUMPY)[:-1]
+    start = before.encode()
+    commas = np.flatnonzero(np.frombuffer(listed, np.uint8) == ord(","))
+    ends = np.concatenate([[0], commas, [len(listed)]]) + np.arange(len(numbers) + 1) * (len(start) - 1)
+    data = listed.replace(b"[", start).replace(b",", start)
+    return pa.StringArray.from_buffers(len(numbers), pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(data))
 
 
 def _integers(numbers: array) -> pa.Array:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from tokenizers import AddedToken
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging
 
 from limakit.errors import ModelError
 from limakit.models.chat import EOT
 from limakit.models.hub import check_folder
+from limakit.models.local_text import open_model, open_tokenizer
+from limakit.store import files
 from limakit.train.attention import NAME as PER_DOCUMENT
 
 
@@ -24,10 +23,17 @@ def load(folder: Path, device: torch.device, quantization: Any | None = None) ->
 
     Raises ModelError where the folder does not hold a whole causal language model.
     """
-    logging.disable_progress_bar()
     check_folder(folder)
-    tokenizer = load_tokenizer(folder)
-    model = _load_model(folder, device, quantization)
+    config = files.read_json(folder / "config.json")
+    if isinstance(config, dict) and config.get("quantization_config"):
+        raise ModelError(
+            "its weights are quantised, and training starts from whole ones",
+            where=folder,
+            fix="Take the model that it was made from; train.method = 'qlora' quantises it while it is loaded.",
+        )
+    quantized = {"quantization_config": quantization, "device_map": {"": str(device)}} if quantization else {}
+    model = open_model(folder, dtype=torch.float32, attn_implementation=PER_DOCUMENT, **quantized)
+    tokenizer = load_tokenizer(folder, model)
     add_eot(model, tokenizer)
     for module in model.modules():  # the only dropout is the residual one, as in the paper
         if isinstance(module, torch.nn.Dropout):
@@ -35,12 +41,9 @@ def load(folder: Path, device: torch.device, quantization: Any | None = None) ->
     return model if quantization else model.to(device), tokenizer
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path, model: Any) -> Any:
     """The folder's tokenizer, without the traces of where it was loaded from. Raises ModelError."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the tokenizer cannot be loaded: {_brief(error)}", where=folder) from None
+    tokenizer = open_tokenizer(folder, model)
     if not tokenizer.is_fast:
         raise ModelError("the model has no fast tokenizer", where=folder, fix="Put its tokenizer.json there.")
     for name in ("is_local", "local_files_only", "name_or_path"):
@@ -55,7 +58,8 @@ def add_eot(model: Any, tokenizer: Any) -> int:
     as a copy of the EOS row, or as the mean of all rows where there is no EOS. The paper is silent on this; both keep
     the model's other predictions as they were (Hewitt 2021, https://nlp.stanford.edu/~johnhew/vocab-expansion.html),
     and from EOS the head already knows where texts end, which a learning rate of 1e-5 is slow to teach. No noise is
-    needed to part EOT from EOS: only one of them is ever a target.
+    needed to part EOT from EOS: only one of them is ever a target. Tokens before it that have no row either, such as an
+    image's in the text-only Gemma 3, get the mean.
     """
     if EOT in tokenizer.get_vocab():
         eot = tokenizer.convert_tokens_to_ids(EOT)
@@ -74,41 +78,7 @@ def add_eot(model: Any, tokenizer: Any) -> int:
         for table in tables.values():
             for part in (table.weight, getattr(table, "bias", None)):
                 if part is not None:
-                    part[eot] = part[eos] if eos is not None else part[:known].mean(0)
+                    mean = part[:known].mean(0)
+                    part[known:eot] = mean
+                    part[eot] = mean if eos is None else part[eos]
     return eot
-
-
-def _load_model(folder: Path, device: torch.device, quantization: Any | None) -> Any:
-    """The causal language model of a folder, in fp32; its linear layers quantised on the device where asked for."""
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the configuration cannot be loaded: {_brief(error)}", where=folder / "config.json") from None
-    kinds = config.architectures or []
-    if not any(kind.endswith("ForCausalLM") for kind in kinds):
-        named = ", ".join(kinds) or config.model_type
-        raise ModelError(f"not a causal language model but {named}", where=folder, fix="Set base.model to one.")
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            attn_implementation=PER_DOCUMENT,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-            **({"quantization_config": quantization, "device_map": {"": str(device)}} if quantization else {}),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"the model cannot be loaded: {_brief(error)}", where=folder) from None
-    model, info = loaded
-    lacking = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
-    if lacking:
-        raise ModelError(f"weights are missing or misshapen, the first is {lacking[0]}", where=folder)
-    return model
-
-
-def _brief(error: Exception) -> str:
-    """The first sentence of an error from elsewhere."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].split(". ")[0][:200]

@@ -15,6 +15,7 @@ import torch
 from limakit.engine import Progress, silent
 from limakit.errors import TrainingError
 from limakit.models.chat import Chat
+from limakit.models.local import context_length
 from limakit.models.local_shape import read_shape
 from limakit.recipe_train import Train
 from limakit.records import Example, Prompt, Turn
@@ -112,7 +113,13 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
         verify.check_forward(model)
         branches = dropout.install(model, settings.residual_dropout) if settings.residual_dropout else []
         chat = Chat(tokenizer)
-        documents = render(job.examples, chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
+        longest = min(settings.max_tokens, context_length(model.config))
+        documents = render(job.examples, chat, max_tokens=longest, loss_on=settings.loss_on)
+        if world.leads and longest < settings.max_tokens and any(document.trimmed for document in documents):
+            _LOG.warning(
+                f"the model's context is {longest:,} tokens, so texts are trimmed there and not at train.max_tokens = "
+                f"{settings.max_tokens:,}"
+            )
         kept = usable(documents)
         check_batches(kept, settings, seed, world.size)
         if settings.method != "full":
@@ -123,9 +130,11 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
         found = preflight.inspect(documents, model, shape, tokenizer, chat.eot_id, settings, world.device, world.size)
         if world.leads:
             preflight.write(job.folder, found)
+            if word := preflight.warning(found):
+                _LOG.warning(word)
             pace = speed.matrix_speed(settings, world.device) * world.size
             _LOG.info(preflight.summary(found, preflight.least_hours(kept, shape, settings, pace), pace, job.folder))
-        held_out = render(_answered(job.dev), chat, max_tokens=settings.max_tokens, loss_on=settings.loss_on)
+        held_out = render(_answered(job.dev), chat, max_tokens=longest, loss_on=settings.loss_on)
         held_out = [document for document in held_out if document.targets]
         speed.install(model, settings)
         parallel.shard(model, dropout.decoder_layers(model), world)

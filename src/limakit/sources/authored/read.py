@@ -77,11 +77,14 @@ def _candidate(written: Written, site: str, settings: Authored) -> Candidate | R
     number = written.id or hashlib.blake2b(repr(written.messages).encode(), digest_size=8).hexdigest()
     number = number.removeprefix(f"{source}/{site}/")
     name = f"{source}/{site}/{number}"
+    author = written.author or settings.author
     turns = dialogue([(message.role, message.content) for message in written.messages])
     if isinstance(turns, str):
-        return Reject(id=name, source=source, site=site, rule="no_dialogue", detail=turns, score=written.score)
+        return Reject(
+            id=name, source=source, site=site, rule="no_dialogue", detail=turns, score=written.score, author=author
+        )
     origins = written.provenance or (Provenance(source=source, site=site, id=number),)
-    licence, author = written.licence or settings.licence, written.author or settings.author
+    licence = written.licence or settings.licence
     return Candidate(
         id=name,
         source=source,

@@ -2,9 +2,12 @@
 
 - messages: `{"messages": [{"role", "content"}, …]}`, as TRL and the chat interfaces have it
 - ShareGPT: `{"conversations": [{"from", "value"}, …]}`
-- Alpaca: `{"instruction", "input", "output"}` (https://github.com/tatsu-lab/stanford_alpaca)
+- Alpaca: `{"instruction", "input", "output"}` (https://github.com/tatsu-lab/stanford_alpaca), with earlier exchanges in
+  `history`, a list of pairs, as LLaMA-Factory and our own export have it
 - Dolly: `{"instruction", "context", "response", "category"}` (databricks-dolly-15k)
 - plain: `{"prompt", "response"}`, as a table has it
+
+A turn may name its fields as either of the first two does, and a record of any layout may have a `system` text.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,20 +26,25 @@ class Layout:
     turns: Callable[[Mapping[str, Any]], Spoken]
 
 
-def _listed(field: str, role: str, content: str) -> Callable[[Mapping[str, Any]], Spoken]:
+_SPEAKING = (("role", "content"), ("from", "value"))
+
+
+def _listed(field: str) -> Callable[[Mapping[str, Any]], Spoken]:
     def turns(row: Mapping[str, Any]) -> Spoken:
         said = row[field]
         if not isinstance(said, list):
             raise ValueError(f"{field} is not a list")
-        return [_one(turn, role, content) for turn in said]
+        return [_one(turn) for turn in said]
 
     return turns
 
 
-def _one(turn: object, role: str, content: str) -> tuple[str, str]:
-    if not isinstance(turn, dict) or not isinstance(turn.get(role), str) or not isinstance(turn.get(content), str):
-        raise ValueError(f"a turn without text in {role} and {content}")
-    return turn[role], turn[content]
+def _one(turn: object) -> tuple[str, str]:
+    if isinstance(turn, dict):
+        for role, content in _SPEAKING:
+            if isinstance(turn.get(role), str) and isinstance(turn.get(content), str):
+                return turn[role], turn[content]
+    raise ValueError("a turn without text in role and content, or in from and value")
 
 
 def _plain(row: Mapping[str, Any]) -> Spoken:
@@ -52,14 +60,35 @@ def _asked(about: str, answer: str) -> Callable[[Mapping[str, Any]], Spoken]:
         if not all(isinstance(text, str) for text in texts):
             raise ValueError(f"instruction, {about} and {answer} are not all text")
         told, more, said = (text.strip() for text in texts)
-        return [("user", f"{told}\n\n{more}" if more else told), ("assistant", said)]
+        return [*_earlier(row), ("user", f"{told}\n\n{more}" if more else told), ("assistant", said)]
 
     return turns
 
 
+def _earlier(row: Mapping[str, Any]) -> Spoken:
+    """The exchanges before the last one."""
+    spoken: Spoken = []
+    earlier = row.get("history") or []
+    if not isinstance(earlier, list):
+        raise ValueError("history is no list of pairs of texts")
+    for pair in earlier:
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            raise ValueError("history is no list of pairs of texts")
+        spoken += [("user", pair[0]), ("assistant", pair[1])]
+    return spoken
+
+
+def spoken(row: Mapping[str, Any], layout: Layout) -> Spoken:
+    """All turns of a record, its `system` text first. Raises ValueError on damage."""
+    told = row.get("system")
+    if told is not None and not isinstance(told, str):
+        raise ValueError("system is no text")
+    return [("system", told), *layout.turns(row)] if told and told.strip() else layout.turns(row)
+
+
 LAYOUTS = (
-    Layout("messages", frozenset({"messages"}), _listed("messages", "role", "content")),
-    Layout("ShareGPT", frozenset({"conversations"}), _listed("conversations", "from", "value")),
+    Layout("messages", frozenset({"messages"}), _listed("messages")),
+    Layout("ShareGPT", frozenset({"conversations"}), _listed("conversations")),
     Layout("Dolly", frozenset({"instruction", "response"}), _asked("context", "response")),
     Layout("Alpaca", frozenset({"instruction", "output"}), _asked("input", "output")),
     Layout("plain", frozenset({"prompt", "response"}), _plain),

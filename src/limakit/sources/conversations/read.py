@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from limakit.errors import InputError
 from limakit.recipe_sources import Conversations
 from limakit.records import Candidate, Provenance, Reject
-from limakit.sources.conversations.layouts import LAYOUTS, Layout, layout_of
+from limakit.sources.conversations.layouts import LAYOUTS, Layout, layout_of, spoken
 from limakit.sources.dialogue import dialogue
 from limakit.sources.given import Given, lines, text_file
 from limakit.sources.harvest import Damaged, Item, Passed
@@ -58,14 +58,14 @@ def _candidate(
     number: int, row: dict[str, Any], layout: Layout, file: Given, settings: Conversations
 ) -> Candidate | Reject:
     name = f"conversations/{file.label}/{number}"
-    turns = dialogue(layout.turns(row))
+    turns, author = dialogue(spoken(row, layout)), _text(row, "author") or _text(row, "attribution")
     if isinstance(turns, str):
-        return Reject(id=name, source="conversations", site=file.label, rule="no_dialogue", detail=turns)
+        return Reject(id=name, source="conversations", site=file.label, rule="no_dialogue", detail=turns, author=author)
     origin = Provenance(
         source="conversations",
         site=file.label,
         id=str(number),
-        author=_text(row, "author"),
+        author=author,
         licence=_text(row, "licence") or _text(row, "license") or settings.licence,
     )
     return Candidate(

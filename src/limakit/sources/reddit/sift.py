@@ -102,4 +102,13 @@ def reject(found: Post, reason: tuple[str, str]) -> Reject:
     """The post, and which rule is against it."""
     site = site_of(found)
     name = f"{SOURCE}/{site}/{found.id}"
-    return Reject(id=name, source=SOURCE, site=site, rule=reason[0], detail=reason[1], score=found.score)
+    return Reject(
+        id=name,
+        source=SOURCE,
+        site=site,
+        rule=reason[0],
+        detail=reason[1],
+        score=found.score,
+        author=found.author,
+        author_url=found.author_url,
+    )

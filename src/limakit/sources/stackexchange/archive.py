@@ -1,7 +1,6 @@
 """Tables out of a .7z: streamed through the system's 7zz or 7z, else through py7zr; names in it are never followed."""
 
 import queue
-import re
 import shutil
 import subprocess
 import threading
@@ -17,6 +16,9 @@ from limakit.store import files
 
 BLOCK = 1 << 20
 RESERVE = 256 << 20
+SMALL = 64 << 20
+MOST_UNPACKED = 200
+"""Times its own size that an archive may unpack to, if that is more than SMALL."""
 _DAMAGED = "is damaged or truncated, or no .7z archive: it cannot be unpacked"
 _SPACE = "Free space or use another disk."
 _FIX = "Fetch the archive again, or unpack it yourself and name its folder."
@@ -64,9 +66,7 @@ def _by_tool(tool: str, archive: Path, wanted: Mapping[str, Path]) -> frozenset[
         return frozenset()
     folder = wanted[members[0][0]].parent
     folder.mkdir(parents=True, exist_ok=True)
-    size, free = sum(size for _, size in members), shutil.disk_usage(folder).free
-    if size > free:
-        raise InputError(f"unpacks to {size:,} bytes, {free:,} are free", where=archive, fix=_SPACE)
+    _check_size(sum(size for _, size in members), archive, folder)
     command = [tool, "e", "-so", "-p", "-bd", "-y", "--", str(archive), *dict(members)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         assert run.stdout is not None
@@ -85,16 +85,35 @@ def _by_tool(tool: str, archive: Path, wanted: Mapping[str, Path]) -> frozenset[
 
 
 def _listed(tool: str, archive: Path, wanted: Mapping[str, Path]) -> list[tuple[str, int]]:
-    """Names and sizes of the wanted members, in the order of the archive."""
+    """Names and sizes of the wanted members, in the order of the archive, which may list millions of others."""
     command = [tool, "l", "-slt", "-ba", "-p", "-sccUTF-8", "--", str(archive)]
-    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
-    told = re.findall(r"^Path = (.*)\nSize = (\d*)$", run.stdout.decode(errors="replace"), re.MULTILINE)
-    members = [(name, int(size or 0)) for name, size in told if name in wanted]
+    members: list[tuple[str, int]] = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+        assert run.stdout is not None
+        name = ""
+        for line in run.stdout:
+            key, _, told = line.decode(errors="replace").rstrip("\r\n").partition(" = ")
+            if key == "Size" and name in wanted:
+                members.append((name, int(told) if told.isdecimal() else 0))
+            name = told if key == "Path" else ""
     if run.returncode != 0:
         raise InputError(_DAMAGED, where=archive, fix=_FIX)
     if len(dict(members)) < len(members):
         raise InputError("holds a table twice", where=archive, fix=_FIX)
     return members
+
+
+def _check_size(size: int, archive: Path, folder: Path) -> None:
+    """Raise InputError where tables of `size` bytes do not fit on the disk, or do not go with an archive of this size:
+    text is packed to a tenth, and to a hundredth only where it says one thing over and over."""
+    if size > max(SMALL, MOST_UNPACKED * archive.stat().st_size):
+        raise InputError(
+            f"unpacks to {size:,} bytes, {MOST_UNPACKED} times its size and more, which no data dump does",
+            where=archive,
+            fix="Fetch it from where the dump is published; to use it all the same, unpack it and name its folder.",
+        )
+    if size > (free := shutil.disk_usage(folder).free):
+        raise InputError(f"unpacks to {size:,} bytes, {free:,} are free", where=archive, fix=_SPACE)
 
 
 def _piece(stream: IO[bytes], size: int, archive: Path) -> Iterator[bytes]:
@@ -161,11 +180,7 @@ def _pulled(archive: Path, member: str, to: Path) -> Iterator[bytes]:
             with py7zr.SevenZipFile(archive) as opened:
                 sizes = {info.filename: info.uncompressed for info in opened.list() if not info.is_directory}
                 if member in sizes:
-                    free = shutil.disk_usage(to.parent).free
-                    if sizes[member] > free:
-                        raise InputError(
-                            f"unpacks to {sizes[member]:,} bytes, {free:,} are free", where=archive, fix=_SPACE
-                        )
+                    _check_size(sizes[member], archive, to.parent)
                     opened.extract(targets=[member], factory=Factory())
             blocks.put(None)
         except BrokenPipeError:

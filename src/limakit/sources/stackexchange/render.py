@@ -63,6 +63,9 @@ def _candidate(
     if not prompts:
         return "no_prompt", ""
     given = post_at(file, answer.offset)
+    reply = editor.reply(given.body)
+    if spoilt := editor.spoilt(given.body, reply):
+        return spoilt
     answerer, asker = given.owner or 0, asked.owner or 0
     if min(answerer, asker) > 0 and answerer != asker:
         speakers.append((given.id, answerer, asker))
@@ -72,7 +75,7 @@ def _candidate(
         group=dump.group,
         site=dump.site,
         prompts=prompts,
-        replies=(Turn(role="assistant", content=editor.reply(given.body)),),
+        replies=(Turn(role="assistant", content=reply),),
         score=given.score,
         provenance=(_provenance(dump.site, given, asked.title), _provenance(dump.site, asked, asked.title)),
     )

@@ -21,6 +21,7 @@ _PRUNED = frozenset(
     """.split()  # noqa: SIM905 (a list that people read)
 )
 _PRUNED_IDS = frozenset({"byline_hover", "method_toc", "coauthor_byline"})
+_END = "-->"
 _LICENCE = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
 _DATE = r'"date{}"\s*:\s*"(\d{{4}}-\d\d-\d\d[^"]{{0,20}})"'
 _PUBLISHED, _MODIFIED = re.compile(_DATE.format("Published")), re.compile(_DATE.format("Modified"))
@@ -44,8 +45,10 @@ class Page:
 def parse(text: str) -> Page:
     """Read a page; what it does not have is empty."""
     reader = _Reader()
-    reader.feed(text)
+    reader.feed(text + _END)  # so that no tag or comment is left open, each of which would be read to the end again
     reader.close()
+    if reader.parts and reader.parts[-1].endswith(escape(_END, quote=False)):
+        reader.parts[-1] = reader.parts[-1].removesuffix(escape(_END, quote=False))
     published, modified = _PUBLISHED.search(text), _MODIFIED.search(text)
     crumbs = [crumb for crumb in map(_line, reader.crumbs) if crumb and crumb != "Categories"]
     return Page(

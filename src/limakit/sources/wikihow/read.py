@@ -11,12 +11,19 @@ from limakit.sources.harvest import Damaged, Item, Passed
 from limakit.sources.wikihow import text
 from limakit.sources.wikihow.page import parse
 from limakit.sources.wikihow.table import articles, categories
+from limakit.sources.wikihow.table import check as check_table
 
 ENDINGS = (".html", ".htm", ".csv")
 EXPECTED = "an article page (.html) or a table of articles (.csv), or a folder of them"
 LARGEST_PAGE = 16 << 20
 UNKNOWN = "uncategorised"
 _SOURCE = "wikihow"
+
+
+def check(files: Sequence[Given]) -> None:
+    """Raise InputError at once where a table has unknown columns: other sources may take hours before it is read."""
+    for file in filter(_is_table, files):
+        check_table(file)
 
 
 def read(
@@ -73,14 +80,16 @@ def _table(file: Given, settings: WikiHow, known: dict[str, str]) -> Iterator[It
             title=text.prompt(title) or None,
             licence=settings.licence,
         )
-        yield _article(title, plain(article.body), article.steps, origin, settings)
+        yield _article(title, plain(text.unreferenced(article.body)), article.steps, origin, settings, article.problem)
 
 
-def _article(title: str, body: str, steps: int, origin: Provenance, settings: WikiHow) -> Candidate | Reject:
+def _article(
+    title: str, body: str, steps: int, origin: Provenance, settings: WikiHow, problem: str = ""
+) -> Candidate | Reject:
     name = f"{_SOURCE}/{origin.site}/{origin.id}"
     asked, said = text.prompt(title), text.answer(body)
     if not asked or not steps:
-        detail = "no title" if not asked else "no steps"
+        detail = problem or ("no title" if not asked else "no steps")
         return Reject(id=name, source=_SOURCE, site=origin.site, rule="no_article", detail=detail)
     if len(said) < settings.min_chars:
         detail = f"{len(said)} characters"
