@@ -8,9 +8,10 @@
   nothing, one thread each.
 - Posts.xml: best answers with a score of 10 and more and 1,200 to 4,096 characters of text, as Markdown, by limakit; by
   data-juicer's own converter (tools/preprocess/raw_stackexchange_to_jsonl.py of the wheel py-data-juicer), which pairs
-  questions with answers as they stand and leaves choice and HTML to later steps, on a tenth; by ElementTree and
-  BeautifulSoup with the same rules as ours, which is how EleutherAI's reads dumps, on a hundredth; and by datatrove's
-  reader, filters and writer on a tenth, whose rows are turned into JSONL before the clock starts.
+  questions with answers as they stand and leaves choice and HTML to later steps; by ElementTree and BeautifulSoup with
+  the same rules as ours, which is how EleutherAI's reads dumps, on a hundredth; and by datatrove's reader, filters and
+  writer, whose rows are turned into JSONL before the clock starts. Two sizes of each part what a GB takes from what
+  starting takes.
 
 Peers that pin other versions than ours live in an environment of their own: name its python with --peers.
 
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--dumps", type=Path, default=SAMPLE, help="folder of dumps whose rows are used")
     parser.add_argument("--peers", default=sys.executable, help="python of an environment with the peers")
+    parser.add_argument("--only", default="", help="measure the lines in which this pattern is found")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     given = parser.parse_args()
     places = prepare(given)
@@ -59,7 +61,8 @@ def main() -> None:
     tool = shutil.which("7zz") or shutil.which("7z") or "7z"
     test = f"{tool} t -mmt=1 '{places['archive']}'"
     peers = [given.peers, *part[1:]]
-    xml, reddit, month = (places[name].stat().st_size for name in ("xml", "reddit", "month"))
+    sizes = {name: path.stat().st_size for name, path in places.items() if path.exists()}
+    xml, reddit, month = sizes["xml"], sizes.get("reddit", 0), sizes.get("month", 0)
     lines: list[tuple[str, float, list[str]]] = [
         ("Reddit, 1 story in 1,000: limakit", month, [*part, "month"]),
         ("Reddit, 1 story in 1,000: orjson", month, [*part, "orjson-month"]),
@@ -69,18 +72,30 @@ def main() -> None:
         ("bzip2 .7z, two: limakit unpacks", 2 * xml, [*part, "archive"]),
         ("bzip2 .7z, two at once: 7-Zip (limit)", 2 * xml, ["sh", "-c", f"{test} & {test}; wait"]),
         ("Posts.xml: limakit", xml, [*part, "limakit"]),
-        ("Posts.xml: data-juicer's converter, 1/10", xml / 10, [*peers, "juicer"]),
+        ("Posts.xml: limakit, 1/10", xml / 10, [*part, "limakit-10"]),
+        ("Posts.xml: data-juicer's converter, 1/10", xml / 10, [*peers, "juicer-10"]),
+        ("Posts.xml: data-juicer's converter, 1/50", xml / 50, [*peers, "juicer-50"]),
         ("Posts.xml: ElementTree, BeautifulSoup, 1/100", xml / 100, [*peers, "soup"]),
-        ("Posts.xml as JSONL: datatrove, 1/10", xml / 10, [*peers, "datatrove"]),
+        ("Posts.xml as JSONL: datatrove, 1/10", xml / 10, [*peers, "datatrove-10"]),
+        ("Posts.xml as JSONL: datatrove, 1/50", xml / 50, [*peers, "datatrove-50"]),
     ]  # fmt: skip
+    spent: dict[str, tuple[float, float]] = {}
     for name, size, command in lines:
+        if not re.search(given.only, name):
+            continue
         run = measured(command, {**os.environ, "OMP_NUM_THREADS": "1"})
         if not run.ok:
             print(f"{name:44}  not installed, or it failed: {run.told.strip()[-90:]}")
             continue
         told = run.told.strip().splitlines()[-1] if "limit" not in name and run.told.strip() else ""
         rates = f"{size / 1e6:7.0f}{size / run.seconds / 1e6:8.1f}{run.cpu / size * 1e9:10.2f}{run.rss:8.0f}"
-        print(f"{name:44}{rates}  {told}")
+        print(f"{name:44}{rates}  {told}", flush=True)
+        spent[command[-1]] = size, run.cpu
+    for tool, large, small in (("limakit", "", "-10"), ("juicer", "-10", "-50"), ("datatrove", "-10", "-50")):
+        if {tool + large, tool + small} <= spent.keys():
+            (more, dear), (less, cheap) = spent[tool + large], spent[tool + small]
+            slope = (dear - cheap) / (more - less) * 1e9
+            print(f"{tool}: {slope:.2f} CPU-s a GB beyond {cheap - slope * less / 1e9:.2f} CPU-s of starting")
 
 
 def prepare(given: argparse.Namespace) -> dict[str, Path]:
@@ -91,32 +106,41 @@ def prepare(given: argparse.Namespace) -> dict[str, Path]:
         "archive": root / "beer.7z",
         "reddit": root / "RC_2023.ndjson",
         "month": root / "RC_2023-01.ndjson",
-        "tenth": root / "tenth" / "beer.stackexchange.com.xml",
-        "json": root / "json" / "rows.jsonl",
     }
     generate(places["xml"], given.dumps, given.megabytes * 10**6, 0.05)
     tool = shutil.which("7zz") or shutil.which("7z")
-    if tool and not places["archive"].exists():
+    if tool and not places["archive"].exists() and re.search(given.only, "bzip2 .7z"):
         command = [tool, "a", "-m0=bzip2", "-bd", str(places["archive"]), str(places["xml"])]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     for name, every in (("reddit", 50), ("month", 1000)):
-        if not places[name].exists():
+        if not places[name].exists() and re.search(given.only, "Reddit"):
             posts(places[name], given.megabytes * 10**6, every)
-    if not places["tenth"].exists():
-        places["tenth"].parent.mkdir(parents=True, exist_ok=True)
-        with open(places["xml"], "rb") as whole:
-            data = whole.read(places["xml"].stat().st_size // 10)
-        places["tenth"].write_bytes(data[: data.rindex(b"/>") + 3] + b"</posts>\n")
-    if not places["json"].exists():
-        places["json"].parent.mkdir(parents=True, exist_ok=True)
-        with open(places["xml"], "rb") as rows, open(places["json"], "wb") as out:
-            for row in rows.read(places["xml"].stat().st_size // 10).split(b"\n")[2:-1]:
+    for share in (10, 50):
+        places |= cut(places["xml"], root / f"part-{share}", share)
+    return places
+
+
+def cut(xml: Path, folder: Path, share: int) -> dict[str, Path]:
+    """The first of so many equal parts of a dump: as Posts.xml, under a site's name, and its answers as JSONL."""
+    posts = folder / "xml" / "beer" / "Posts.xml"
+    named = folder / "named" / "beer.stackexchange.com.xml"
+    rows = folder / "json" / "rows.jsonl"
+    if not rows.exists():
+        for path in (posts, named, rows):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with open(xml, "rb") as whole:
+            data = whole.read(xml.stat().st_size // share)
+        data = data[: data.rindex(b"/>") + 3]
+        for path in (posts, named):
+            path.write_bytes(data + b"</posts>\n")
+        with open(rows, "wb") as out:
+            for row in data.split(b"\n")[2:-1]:
                 fields = dict(re.findall(rb'(\w+)="([^"]*)"', row))
                 if fields.get(b"PostTypeId") == b"2":
                     text = unescape(fields[b"Body"].decode())
                     score = int(fields[b"Score"])
                     out.write(orjson.dumps({"id": fields[b"Id"].decode(), "text": text, "score": score}) + b"\n")
-    return places
+    return {f"xml-{share}": posts, f"named-{share}": named, f"json-{share}": rows}
 
 
 def posts(target: Path, size: int, every: int) -> None:
@@ -163,7 +187,7 @@ def archive(places: dict[str, Path], given: argparse.Namespace) -> Any:
     return {"archives": len(list(LocalExecutor(given.workers).map(unpacked, work)))}
 
 
-def limakit(places: dict[str, Path], given: argparse.Namespace) -> Any:
+def limakit(places: dict[str, Path], given: argparse.Namespace, name: str = "xml") -> Any:
     """Scan to candidates."""
     from limakit.curate.editor import Editor
     from limakit.engine import LocalExecutor
@@ -175,16 +199,16 @@ def limakit(places: dict[str, Path], given: argparse.Namespace) -> Any:
     out = given.scratch / "readers-out"
     with RejectLog(out / "rejects.parquet") as log:
         executor, editor = LocalExecutor(given.workers), Editor.of(Curate())
-        got = read(find_dumps(places["xml"]), editor, executor=executor, folder=out, rejects=log)
+        got = read(find_dumps(places[name]), editor, executor=executor, folder=out, rejects=log)
     return {"candidates": sum(site.candidates for site in got.sites)}
 
 
-def juicer(places: dict[str, Path], given: argparse.Namespace) -> Any:
+def juicer(places: dict[str, Path], given: argparse.Namespace, share: int) -> Any:
     """data-juicer's converter as its command line calls it."""
     from tools.preprocess.raw_stackexchange_to_jsonl import main  # pyright: ignore[reportMissingImports]
 
     out = given.scratch / "juicer"
-    main(str(places["tenth"].parent), str(out), num_proc=given.workers)
+    main(str(places[f"named-{share}"].parent), str(out), num_proc=given.workers)
     return {"pairs": sum(len(path.read_bytes().splitlines()) for path in out.glob("*.jsonl"))}
 
 
@@ -207,7 +231,7 @@ def soup(places: dict[str, Path], given: argparse.Namespace) -> Any:
     return {"kept": len(best)}
 
 
-def datatrove(places: dict[str, Path], given: argparse.Namespace) -> Any:
+def datatrove(places: dict[str, Path], given: argparse.Namespace, share: int) -> Any:
     """datatrove's local executor with its reader, two filters and writer, a task a worker."""
     from datatrove.executor import LocalPipelineExecutor  # pyright: ignore[reportMissingImports]
     from datatrove.pipeline.filters import LambdaFilter  # pyright: ignore[reportMissingImports]
@@ -218,7 +242,7 @@ def datatrove(places: dict[str, Path], given: argparse.Namespace) -> Any:
     for folder in (out, logs):
         shutil.rmtree(folder, ignore_errors=True)
     steps = [
-        JsonlReader(str(places["json"].parent)),
+        JsonlReader(str(places[f"json-{share}"].parent)),
         LambdaFilter(lambda document: document.metadata["score"] >= 10),
         LambdaFilter(lambda document: 1200 <= len(re.sub(r"<[^>]*>", "", document.text)) <= 4096),
         JsonlWriter(str(out), compression=None),
@@ -232,11 +256,14 @@ PARTS = {
     "month": partial(reddit, name="month"),
     "orjson": every_line,
     "orjson-month": partial(every_line, name="month"),
-    "juicer": juicer,
     "archive": archive,
     "limakit": limakit,
+    "limakit-10": partial(limakit, name="xml-10"),
+    "juicer-10": partial(juicer, share=10),
+    "juicer-50": partial(juicer, share=50),
     "soup": soup,
-    "datatrove": datatrove,
+    "datatrove-10": partial(datatrove, share=10),
+    "datatrove-50": partial(datatrove, share=50),
 }
 
 if __name__ == "__main__":

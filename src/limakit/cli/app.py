@@ -227,6 +227,9 @@ def export(
     accept_findings: Annotated[
         bool, typer.Option("--accept-findings", help="Export data although there are passages like keys or e-mails.")
     ] = False,
+    without_findings: Annotated[
+        bool, typer.Option("--without-findings", help="Leave out the examples in which such passages are.")
+    ] = False,
     epoch: Annotated[int | None, typer.Option(min=1, help="Another checkpoint of the model than the recipe's.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -246,7 +249,7 @@ def export(
     from limakit.pipeline.exporting import export
 
     with opened.lock():
-        done = export(opened, to, layout, accept_findings=accept_findings)
+        done = export(opened, to, layout, accept_findings=accept_findings, leave_out_findings=without_findings)
     screen.result(say.exported(done), done)
 
 

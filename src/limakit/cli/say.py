@@ -127,7 +127,8 @@ def _curate(counts: Mapping[str, Any]) -> str:
 
 
 def _train(counts: Mapping[str, Any]) -> str:
-    said = f"{counts['epochs']} epochs, {counts['steps']:,} steps, loss {counts['loss']:.3f}"
+    epochs, steps = (f"{counts[name]:,} {name if counts[name] != 1 else name[:-1]}" for name in ("epochs", "steps"))
+    said = f"{epochs}, {steps}, loss {counts['loss']:.3f}"
     if counts.get("stop_rate") is None:
         return said
     asked, limit = counts["stop_prompts"], counts["stop_limit"]
