@@ -55,6 +55,15 @@ def square(number: int) -> int:
     return number * number
 
 
+def on_ctrl_c(_: int) -> Any:
+    return signal.getsignal(signal.SIGINT)
+
+
+def test_workers_are_deaf_to_ctrl_c_and_the_caller_is_not() -> None:
+    assert list(LocalExecutor(2).map(on_ctrl_c, [1, 2])) == [signal.SIG_IGN] * 2
+    assert on_ctrl_c(0) is signal.default_int_handler
+
+
 def test_the_modules_of_a_piece_of_work_are_those_of_all_that_it_is_made_of() -> None:
     assert modules_of(square) == [__name__]
     work = partial(die_once, square, marker="x", editor=Editor.of(Curate()))  # pyright: ignore[reportCallIssue]

@@ -8,6 +8,8 @@ from limakit.errors import LimakitError
 
 FULL = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EROFS: "make it writable"}
 
+STOPPED = 130
+
 
 def main() -> None:
     """Entry point. Exit codes: 0 done, 1 a check found something, 2 something to mend, 130 interrupted."""
@@ -19,10 +21,13 @@ def main() -> None:
         app()
     except LimakitError as error:
         sys.exit(_fail(str(error)))
-    except KeyboardInterrupt:
-        print("limakit: stopped. Run the same command again to go on.", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == STOPPED:  # which is what typer makes of Ctrl-C
+            print("limakit: stopped. Run the same command again to go on.", file=sys.stderr)  # noqa: T201
+        raise
     except OSError as error:
+        if isinstance(error, NotADirectoryError | FileExistsError) and error.filename:
+            sys.exit(_fail(f"{error.filename}: a file is where a folder should be. Choose another name."))
         if error.errno not in FULL and not isinstance(error, PermissionError):
             raise
         fix = FULL.get(error.errno or 0, "check its owner and mode")

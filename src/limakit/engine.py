@@ -5,13 +5,15 @@ what comes out. A worker that dies costs the time of what it was doing, which is
 """
 
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from typing import Any, Literal, Protocol, TypeVar
 
 from limakit.errors import LimakitError, MissingExtra
@@ -79,6 +81,7 @@ class LocalExecutor:
             return
         context = get_context("forkserver")
         context.set_forkserver_preload(["__main__", *modules_of(fn)])  # imported once, shared by all workers
+        _start_server()
         done = deaths = 0
         while done < len(items):
             workers = min(self.workers, len(items) - done)
@@ -93,6 +96,17 @@ class LocalExecutor:
                     raise LimakitError(*_GIVEN_UP, fix=_MEMORY) from None
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_server() -> None:
+    """Start what forks the workers, deaf to Ctrl-C as they will be: the caller alone stops, and says so in a line."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread may change what a signal does
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class DaskExecutor:

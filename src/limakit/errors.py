@@ -11,6 +11,13 @@
 The command line prints the message and exits with code 2. Anything else that escapes is a defect in limakit.
 """
 
+import shlex
+
+
+def typed(path: object) -> str:
+    """A path as one types it in a shell, for the command that a message names."""
+    return shlex.quote(str(path))
+
 
 class LimakitError(Exception):
     """A mistake the user can mend.

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from limakit.errors import RecipeError
+from limakit.errors import RecipeError, typed
 from limakit.recipe_annotate import Annotate
 from limakit.recipe_curate import Curate
 from limakit.recipe_experiments import Ablate, Dialogue
@@ -226,7 +226,9 @@ def load_recipe(path: Path) -> Recipe:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise RecipeError("no recipe here", where=path, fix="Start a study with: limakit new FOLDER") from None
+        raise RecipeError(
+            "no recipe here", where=path, fix=f"Start a study with: limakit new {typed(path.parent)}"
+        ) from None
     except UnicodeDecodeError:
         raise RecipeError("not UTF-8 text", where=path, fix="Save it as UTF-8 in your editor and run again.") from None
     except tomllib.TOMLDecodeError as error:

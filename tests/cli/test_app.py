@@ -99,6 +99,34 @@ def test_mistakes_are_one_line_that_names_the_next_step(tmp_path: Path) -> None:
     assert "limakit curate" in fails("generate", tmp_path)
 
 
+def test_paths_that_are_no_study_and_names_with_spaces(tmp_path: Path) -> None:
+    file, empty, spaced = tmp_path / "recipe.toml", tmp_path / "empty", tmp_path / "my é study"
+    file.write_text("")
+    assert "is a file. Name the study's folder" in fails("run", file)
+    assert "a file is where a folder should be" in fails("new", file / "sub")
+    empty.mkdir()
+    assert f"limakit new {empty}" in fails("run", empty)
+    assert f"limakit run '{spaced}'" in limakit("new", spaced).stdout
+    assert f"Run: limakit curate '{spaced}'" in fails("train", spaced)
+
+
+def test_ctrl_c_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from limakit.__main__ import main
+    from limakit.cli import app
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "run_stages", stop)
+    monkeypatch.setattr(sys, "argv", ["limakit", "train", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip() == "limakit: stopped. Run the same command again to go on."
+
+
 def test_a_mistake_for_machines(tmp_path: Path) -> None:
     done = limakit("run", tmp_path / "nowhere", "--json")
     assert done.returncode == 2

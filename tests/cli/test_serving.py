@@ -1,11 +1,13 @@
 """`limakit serve` hands over to whatever is there."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from limakit.cli import serving
 from limakit.errors import LimakitError
+from limakit.store import checkpoints, files
 from limakit.store.study import Study
 
 
@@ -31,17 +33,31 @@ def test_vllm_first_then_transformers_else_what_to_install(programs: set[str]) -
     assert serving.command(Path("/m"), "127.0.0.1", 1) == ["/bin/vllm", *words]
 
 
-def test_the_checkpoint_is_handed_over(
-    trained_study: Path, programs: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_checkpoint_is_handed_over_with_the_recipes_sampling(
+    trained_study: Path,
+    tmp_path: Path,
+    programs: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    study = Path(shutil.copytree(trained_study, tmp_path / "study"))
     programs |= {"vllm"}
     called: list[list[str]] = []
     monkeypatch.setattr(serving.os, "execv", lambda program, words: called.append(words))
-    serving.serve(Study(trained_study), None, 2, "127.0.0.1", 9)
-    assert called[0][:3] == ["/bin/vllm", "serve", str((trained_study / "train/tuned/epoch-02").resolve())]
+    for epoch in (1, 2):
+        serving.serve(Study(study), None, epoch, "127.0.0.1", 9)
+    served, checkpoint = study / "serve/tuned", study / "train/tuned/epoch-02"
+    assert called[0][:3] == ["/bin/vllm", "serve", str(served.resolve())]
+    assert (served / "model.safetensors").samefile(checkpoint / "model.safetensors")
+    config = files.read_json(served / "generation_config.json")
+    assert (config["do_sample"], config["temperature"], config["top_p"], config["top_k"]) == (True, 0.7, 0.9, 0)
+    assert "do_sample" not in files.read_json(checkpoint / "generation_config.json")
+    assert checkpoints.intact(checkpoint)
+    serving.serve(Study(study), "base", None, "127.0.0.1", 9)
+    assert called[-1][2] == str(Study(study).resolve(Study(study).recipe.base.model).resolve())
     assert "Handing over to: /bin/vllm" in capsys.readouterr().err
     with pytest.raises(LimakitError, match="no system"):
-        serving.serve(Study(trained_study), "nobody", None, "127.0.0.1", 9)
+        serving.serve(Study(study), "nobody", None, "127.0.0.1", 9)
 
 
 def test_a_prompt_of_ours_cannot_be_handed_over(trained_study: Path, tmp_path: Path, programs: set[str]) -> None:

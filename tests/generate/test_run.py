@@ -10,7 +10,7 @@ import pytest
 
 from limakit.engine import silent
 from limakit.generate.run import PARTS, RESPONSES, TURNS, respond
-from limakit.models.sampler import Answer, Request, ScriptedSampler
+from limakit.models.sampler import Answer, Request, ScriptedSampler, sampling
 from limakit.recipe import Generate
 from limakit.records import Prompt, Response, Turn
 from limakit.store.files import read_jsonl
@@ -48,7 +48,7 @@ def test_responses_come_in_the_order_of_prompts_and_samples(tmp_path: Path) -> N
     run(Counting(), tmp_path)
     got = read_jsonl(tmp_path / RESPONSES, Response)
     assert [(r.prompt_id, r.sample) for r in got] == [(p.id, s) for p in PROMPTS for s in (0, 1)]
-    assert {r.system for r in got} == {"tuned"}
+    assert {(r.system, r.sampling) for r in got} == {("tuned", sampling(SETTINGS))}, "each says how it was drawn"
 
 
 def test_the_counts_add_up(tmp_path: Path) -> None:

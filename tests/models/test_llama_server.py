@@ -1,12 +1,14 @@
-"""Against llama.cpp's server on loopback, with the tests' tiny model as GGUF. It takes a C++ compiler and half an hour
-to install, so it is left out unless LIMAKIT_LLAMA_PYTHON names a Python that has llama-cpp-python[server]; see
-docs/judges.md."""
+"""Against llama.cpp's server on loopback, with the tests' tiny model as GGUF. llama.cpp is no dependency of limakit, so
+this is left out unless xllamacpp is installed or LIMAKIT_LLAMA_PYTHON names a Python that has it; see docs/judges.md."""
 
 import os
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,11 +26,11 @@ from tests.models.gguf import write_gguf
 from tests.models.served import serving
 from tests.pipeline.test_model_judging import study
 
-PYTHON = os.environ.get("LIMAKIT_LLAMA_PYTHON")
+PYTHON = os.environ.get("LIMAKIT_LLAMA_PYTHON") or (sys.executable if find_spec("xllamacpp") else None)
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        PYTHON is None, reason="set LIMAKIT_LLAMA_PYTHON to a Python with llama-cpp-python[server] (docs/judges.md)"
+        PYTHON is None, reason="set LIMAKIT_LLAMA_PYTHON to a Python with xllamacpp or llama-cpp-python[server]"
     ),
 ]
 TEMPLATE = "{% for m in messages %}{{ m.content[-60:] }}\n{% endfor %}"
@@ -53,8 +55,7 @@ def url(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     model = write_gguf(tiny_model, folder / "tiny.gguf", TEMPLATE)
 
     def command(port: int) -> list[str]:
-        said = ["--model", str(model), "--model_alias", "tiny", "--host", "127.0.0.1", "--port", str(port)]
-        return [str(PYTHON), "-m", "llama_cpp.server", *said, "--n_ctx", "512", "--n_threads", "1"]
+        return [str(PYTHON), str(Path(__file__).with_name("llama_serve.py")), str(model), str(port)]
 
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "HOST", "PORT")}
     with serving(command, environment, folder / "server.log") as address:
@@ -125,6 +126,11 @@ def test_its_nucleus_comes_before_the_temperature_and_ours_after(url: str, tiny_
     theirs = ask(url, tmp_path / "hot.db", 60, temperature=3.0, top_p=0.3, max_tokens=1)
     assert len(set(theirs)) > 1
     assert set(theirs) <= {tokenizer.decode(token) for token in inside}
+
+    if not subprocess.run([str(PYTHON), "-c", "import xllamacpp"], capture_output=True, check=False).returncode:
+        told = {"samplers": ["penalties", "temperature", "top_p"]}  # llama-cpp-python's server has no such field
+        turned = ask(url, tmp_path / "told.db", 60, temperature=3.0, top_p=0.3, max_tokens=1, extra_body=told)
+        assert not set(turned) <= {tokenizer.decode(token) for token in inside}
 
     settings = Generate(temperature=3.0, top_p=0.3, repetition_penalty=1.0)
     rows = logits[None].repeat(60, 1)

@@ -121,6 +121,29 @@ def test_order_is_penalty_temperature_nucleus() -> None:
     assert choose(logits, history, counts, draws, Generate(temperature=0)).tolist() == [1]
 
 
+def test_no_top_k_beside_the_nucleus() -> None:
+    """Hugging Face keeps the 50 likeliest tokens unless told 0."""
+    draws = (torch.arange(200, dtype=torch.float64) + 0.5) / 200
+    drawn = choose(torch.zeros(200, 200), torch.zeros(200, 0), torch.zeros(200), draws, Generate(top_p=1.0))
+    assert len(drawn.unique()) == 200
+
+
+def test_the_nucleus_is_taken_after_the_temperature() -> None:
+    """llama.cpp takes it before: at p = 0.6 only token 0 would be left, whatever the temperature."""
+    logits, draws = torch.tensor([[2.0, 1.0, 0.0]]), torch.tensor([0.99], dtype=torch.float64)
+    assert float(logits.softmax(-1)[0, 0]) > 0.6
+    none = torch.zeros(1, 0, dtype=torch.int64), torch.zeros(1)
+    assert choose(logits, *none, draws, Generate(temperature=1.0, top_p=0.6)).tolist() == [0]
+    assert choose(logits, *none, draws, Generate(temperature=3.0, top_p=0.6)).tolist() == [1]
+
+
+def test_the_penalty_looks_back_to_the_beginning() -> None:
+    """llama.cpp looks back 64 tokens."""
+    history = torch.tensor([[7, *[1] * 300]])
+    got = penalise(torch.full((1, 9), 3.0), history, torch.tensor([301]), 1.5)
+    assert got[0, 7] == pytest.approx(2.0)
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_output_that_is_not_finite_is_refused(bad: float) -> None:
     logits = torch.tensor([[0.0, bad]])

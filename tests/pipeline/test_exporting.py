@@ -106,6 +106,67 @@ def test_findings_stop_an_export_until_they_are_accepted(tmp_path: Path) -> None
     assert export(made, tmp_path / "out", "messages", accept_findings=True)["findings"] == {"e-mail": 1}
 
 
+def test_examples_with_findings_may_be_left_out(tmp_path: Path) -> None:
+    leak = {"id": "9", "messages": [ASK, {**SAY, "content": "Write to ada@mine.org."}], "licence": "CC0"}
+    made = study(tmp_path / "s", [*ROWS, leak])
+    done = export(made, tmp_path / "out", "messages", leave_out_findings=True)
+    assert (done["exported"], done["left_out"]) == (
+        3, {"looks like a secret or personal data": 1, "no licence stated": 1})  # fmt: skip
+    assert "mine.org" not in (tmp_path / "out" / "train.jsonl").read_text()
+    assert "| looks like a secret or personal data | 1 |" in (tmp_path / "out" / "README.md").read_text()
+    with pytest.raises(StudyError, match="every example has a finding"):
+        export(study(tmp_path / "t", [leak]), tmp_path / "out2", "messages", leave_out_findings=True)
+
+
+@pytest.mark.parametrize(
+    ("layout", "wanted"),
+    [
+        ("messages", {"messages": ("messages", "role", "content", "user", "assistant")}),
+        ("parquet", {"messages": ("messages", "role", "content", "user", "assistant")}),
+        ("sharegpt", {"messages": ("conversations", "from", "value", "human", "gpt")}),
+        ("alpaca", {"prompt": "instruction", "query": "input", "response": "output", "history": "history"}),
+        ("csv", {"prompt": "prompt", "response": "response"}),
+    ],
+)
+def test_llama_factory_finds_its_columns(layout: str, wanted: dict[str, Any], tmp_path: Path) -> None:
+    """As its data/README.md has it; tags that are left out are `from`, `value`, `human` and `gpt`."""
+    export(study(tmp_path / "s", ROWS[:2]), tmp_path / "out", layout)
+    info = orjson.loads((tmp_path / "out" / "dataset_info.json").read_bytes())["train"]
+    path = tmp_path / "out" / info["file_name"]
+    if layout == "csv":
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    else:
+        rows = pq.read_table(path).to_pylist() if layout == "parquet" else rows_of(path)
+    if info.get("formatting") != "sharegpt":
+        assert info["columns"] == wanted
+        assert all(column in row for row in rows for column in wanted.values())
+        return
+    column, role, content, user, assistant = wanted["messages"]
+    tags = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt"}
+    tags |= info.get("tags", {})
+    assert info["columns"] == {"messages": column}
+    assert list(tags.values()) == [role, content, user, assistant]
+    assert [turn[role] for row in rows for turn in row[column]] == [user, assistant] * 3
+
+
+def test_the_card_of_an_export_has_lengths_topics_and_how_to_load_it(tmp_path: Path) -> None:
+    rows = [
+        {"id": str(n), "messages": [ASK, {**SAY, "content": f"{word} " * 30}], "licence": "CC0"}
+        for n, word in enumerate(["amber", "birch", "cedar", "dune", "ember", "fjord", "glade", "heath", "islet"])
+    ]
+    export(study(tmp_path / "s", rows, "[curate]\nnear_duplicates = 0.0\n"), tmp_path / "out", "messages")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "| authored | 9 |" in card
+    assert "| 200 | 40 | 334 |" in card
+    assert "(topics.svg)" in card
+    assert (tmp_path / "out" / "topics.svg").read_text().startswith("<?xml")
+    for words in ("load_dataset(", "dataset_info.json", "type: chat_template"):
+        assert words in card
+    assert "](topics.svg)" in (tmp_path / "s" / "curate" / "card.md").read_text()
+    assert (tmp_path / "s" / "curate" / "topics.svg").exists()
+
+
 def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
     made = study(tmp_path / "s", ROWS[2:3])
     with pytest.raises(StudyError, match="nothing in the training set may be exported: 1 no licence stated"):

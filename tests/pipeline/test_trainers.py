@@ -53,6 +53,16 @@ def test_datasets_loads_every_layout(layout: str, made: Study, tmp_path: Path) -
     assert set(rows["licence"]) == {"CC BY 4.0"}
 
 
+@pytest.mark.parametrize("layout", ["messages", "sharegpt", "alpaca"])
+def test_datasets_loads_files_of_many_blocks(layout: str, made: Study, tmp_path: Path) -> None:
+    """It takes the types of a file from its first block, ten megabytes; here a block is a line. Of the curated file,
+    whose origins may lack anything, that holds for one block: docs/sharing.md says so."""
+    export(made, tmp_path / "out", layout)
+    path = str(tmp_path / "out" / FILES[layout])
+    rows = datasets.load_dataset("json", data_files=path, split="train", cache_dir=str(tmp_path / "c"), chunksize=10)
+    assert len(rows) == len(LAST)
+
+
 @pytest.mark.parametrize("layout", ["curated", "messages", "parquet", "sharegpt", "alpaca"])
 def test_trl_trains_on_it(layout: str, made: Study, tiny_model: Path, tmp_path: Path) -> None:
     """TRL's own preparation, one step: the loss is finite and counts the assistant's tokens alone."""

@@ -48,6 +48,10 @@ def test_time_and_cost_follow_from_the_operations(tmp_path: Path, tiny_model: Pa
     assert four.options[0].cost == pytest.approx(option.cost)
     assert four.options[0].strategy.name == "full, FSDP over 4"
     assert "hours" in text(four, 80, 4)
+    assert " million parameters" in text(four, 80, 4)
+    alone = four.options[-1]
+    assert alone.strategy.name == "qlora, layers recomputed", "train runs it in one process only"
+    assert (alone.hours, alone.cost) == (one.options[-1].hours, one.options[-1].cost)
     json.dumps(one.data())
 
 

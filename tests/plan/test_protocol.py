@@ -81,6 +81,11 @@ def test_examples_taken_whole_and_held_out_ones_count(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(
         '[[sources]]\nkind = "authored"\npath = "mine.jsonl"\n[curate]\nquotas = { stem = 10 }\nhold_out_test = 3\n'
     )
-    assert expected(Study(tmp_path)) == 14
+    assert expected(Study(tmp_path)) == 4, "nobody can fill the quota"
     (tmp_path / "mine.jsonl").unlink()
-    assert expected(Study(tmp_path)) == 207, "the paper's, where the file is not there yet"
+    assert expected(Study(tmp_path)) == 197, "the paper's, where the file is not there yet"
+    (tmp_path / "tickets.csv").write_text('prompt,response\n"How,\nplease?",So.\n' + "a,b\n" * 8)
+    (tmp_path / "recipe.toml").write_text(
+        '[[sources]]\nkind = "conversations"\npath = "tickets.csv"\n[curate]\nhold_out_dev = 2\n'
+    )
+    assert expected(Study(tmp_path)) == 7

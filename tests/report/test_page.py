@@ -223,6 +223,8 @@ def test_numbers_are_json(report: Report) -> None:
     answers = {row["system"]: row for row in report.numbers["answers"]}
     assert (answers["tuned"]["answers"], answers["base"]["answers"], answers["base"]["asked"]) == (30, 29, 30)
     assert answers["tuned"]["stop_rate"] == pytest.approx(20 / 30)
+    ends = ", ".join(f"{name} {row['stopped']} of {row['answers']}" for name, row in answers.items())
+    assert f"Answers that ended by themselves, before the limit on length: {ends}." in report.html
     assert report.numbers["sources"][0]["licences"] == {"CC BY": 1}
     assert report.numbers["training"]["epochs"][-1] == {
         "epoch": 4,
@@ -230,6 +232,16 @@ def test_numbers_are_json(report: Report) -> None:
         "loss": pytest.approx(3.15),
         "dev_loss": 3.9,
     }
+
+
+def test_answers_with_a_form_are_counted() -> None:
+    plain = ["It is late.", "2 * 3 = 6, a-b.", "1.5 kg", "a_b | c", "**\n\n**"]
+    formed = ["- one\n- two", "So:\n\n1. first", "## Head", "a **bold** word", "run `ls`", "```\nx\n```", "| a | b |"]
+    inputs = study(len(plain) + len(formed))
+    texts = iter([*plain, *formed])
+    asked = [replace(r, text=next(texts)) if r.system == "tuned" else r for r in inputs.responses]
+    rows = {row["system"]: row for row in build(replace(inputs, responses=asked)).numbers["answers"]}
+    assert rows["tuned"]["formatted"] == len(formed)
 
 
 def test_a_study_with_little_in_it() -> None:

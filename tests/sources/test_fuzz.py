@@ -85,27 +85,25 @@ def mutated(data: bytes, draw: random.Random) -> bytes:
     return data
 
 
-def outside(study: Path) -> list[set[str]]:
-    """What lies where a file might stray to: beside the study, in the working folder, at home and in the root."""
-    return [{path.name for path in folder.iterdir()} for folder in (study.parent, Path.cwd(), Path.home(), Path("/"))]
-
-
 @pytest.mark.parametrize("name", SEEDS)
 def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files.os, "fsync", lambda handle: None)
     for name_of_constant, value in (("versions", study_files.versions()), ("code_digest", "the same")):
         monkeypatch.setattr(study_files, name_of_constant, lambda *_, value=value: value)
+    root, here = tmp_path / "study", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     kind, data = SEEDS[name]
     if not data:
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(ROWS["messages"]), sink)
         data = sink.getvalue().to_pybytes()
-    files.publish_text(tmp_path / "recipe.toml", f'[[sources]]\nkind = "{kind}"\npath = "in/{name}"\n')
-    read, elsewhere = 0, outside(tmp_path)
+    files.publish_text(root / "recipe.toml", f'[[sources]]\nkind = "{kind}"\npath = "in/{name}"\n')
+    read = 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(MUTANTS):
-        files.publish(tmp_path / "in" / name, mutated(data, random.Random(f"{name}/{number}")))
-        study = Study(tmp_path)
+        files.publish(root / "in" / name, mutated(data, random.Random(f"{name}/{number}")))
+        study = Study(root)
         try:
             assert sourcing.find(study)
             with study.lock():
@@ -113,9 +111,10 @@ def test_mutated_files(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatc
         except LimakitError:
             continue
         read += 1
-        train = files.read_jsonl(tmp_path / "curate" / "train.jsonl", dict)
+        train = files.read_jsonl(root / "curate" / "train.jsonl", dict)
         assert all(turn["content"].strip() for example in train for turn in example["messages"])
     assert read or name.endswith((".parquet", ".zst", ".json"))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < MOST_MB * 1024
-    assert outside(tmp_path) == elsewhere
-    assert {path.name for path in tmp_path.iterdir()} <= {"in", "recipe.toml", "curate", ".work", ".lock", ".cache"}
+    assert {path.name for path in tmp_path.iterdir()} == {"study", "here"}
+    assert not list(here.iterdir())
+    assert {path.name for path in root.iterdir()} <= {"in", "recipe.toml", "curate", ".work", ".lock", ".cache"}

@@ -112,6 +112,27 @@ def test_it_compiles_to_one_graph_and_still_drops():
     assert len(graphs) == 1
 
 
+@pytest.mark.parametrize(("numbers", "count"), [((0.1, 0.2, 0.3), 3), ((0.0, 0.1, 0.2), 0)])
+def test_a_number_in_place_of_the_tensor_would_compile_a_graph_a_layer_or_nothing(
+    numbers: tuple[float, ...], count: int
+):
+    """The trap: a float is part of the graph, and a hook that is skipped at 0 is given up if the 0 comes first."""
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph
+
+    def numbered(x: torch.Tensor, p: float) -> torch.Tensor:
+        return x * ((torch.rand_like(x) >= p) / (1 - p)) if p else x
+
+    torch._dynamo.reset()
+    compiled = torch.compile(numbered, backend=backend, dynamic=False)
+    for p in numbers:
+        compiled(torch.ones(20), p)
+    assert len(graphs) == count
+
+
 def test_a_model_whose_branches_cannot_be_told_is_refused():
     class Odd(nn.Module):
         def __init__(self, inner: nn.Module):

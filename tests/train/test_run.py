@@ -23,7 +23,8 @@ from limakit.records import Example, Prompt, Turn
 from limakit.store import files
 from limakit.train import loss, speed
 from limakit.train.base import load
-from limakit.train.loop import learning_rate
+from limakit.train.batches import batches
+from limakit.train.loop import learning_rate, steps_an_epoch
 from limakit.train.optimizer import make_optimizer
 from limakit.train.run import train
 from tests.conftest import TEXT, build_model
@@ -108,6 +109,16 @@ def test_the_paper_s_learning_rates():
     assert (rates[0], rates[-1]) == (1e-5, 1e-6)
     assert all(a > b for a, b in itertools.pairwise(rates))
     assert learning_rate(1, 1, paper) == 1e-5
+
+
+def test_micro_batches_without_padding_are_no_larger_batches():
+    """TRL's packing turns the 32 steps of an epoch into 8; ours are the paper's, whatever goes through at once."""
+    documents = families.documents(1000)
+    for tokens in (8, 4096, 10**6):
+        paper = Train(tokens_per_microbatch=tokens)
+        assert steps_an_epoch(len(documents), paper) == 32
+    sizes = [len(batch) for batch in batches(documents, 0, 1, Train().batch_size)]
+    assert (len(sizes), set(sizes[:-1]), sum(sizes)) == (32, {32}, 1000)
 
 
 def test_adamw_as_in_the_paper_decays_matrices_only():
@@ -390,13 +401,18 @@ def test_a_matrix_product_has_a_speed():
     assert speed.matrix_speed(Train(), torch.device("cpu")) > 1e8
 
 
-def test_what_is_trimmed_and_what_has_no_response_left_is_counted(tiny_model: Path, tmp_path: Path):
+def test_what_is_trimmed_and_what_has_no_response_left_is_counted(
+    tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     long = dataclasses.replace(
         EXAMPLES[0], messages=(Turn(role="user", content="word " * 99), *EXAMPLES[0].messages[1:])
     )
     settings = SETTINGS.model_copy(update={"max_tokens": 30, "epochs": 1})
     counts = run(tiny_model, tmp_path / "run", settings, examples=[*EXAMPLES, long])
     assert (counts["read"], counts["used"], counts["without_response"], counts["trimmed"]) == (6, 5, 1, 4)
+    (word,) = (text for record in caplog.records if "to stop" in (text := record.getMessage()))
+    assert word.startswith("4 of 6 examples are trimmed before their end")
+    assert f"the longest has {files.read_json(tmp_path / 'run/preflight.json')['tokens']['longest_untrimmed']}" in word
 
 
 def test_texts_longer_than_the_model_s_context_are_trimmed_there_and_told(

@@ -12,6 +12,7 @@ from limakit.cli.stages import run_stages
 from limakit.cli.studio import people, studio
 from limakit.cli.voice import style
 from limakit.engine import Kind, connect
+from limakit.errors import typed
 
 app = typer.Typer(
     name="limakit",
@@ -43,7 +44,7 @@ def new(
     screen = Screen(quiet=quiet, as_json=as_json)
     verb = "ablate" if recipe == "ablations" else "run"
     first = "put your files of answers into its folder" if recipe == "compare" else "read it"
-    screen.result(f"Wrote {path}\nNext: {first}, then `limakit {verb} {study}`", {"recipe": str(path)})
+    screen.result(f"Wrote {path}\nNext: {first}, then `limakit {verb} {typed(study)}`", {"recipe": str(path)})
 
 
 @app.command()
@@ -186,13 +187,17 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Reckon memory, time and cost of training before any is spent; of a study, a model folder or a hub model."""
-    from limakit.cli import say_plan
-    from limakit.plan.run import plan as reckon
-    from limakit.plan.run import plan_model
     from limakit.store.study import Study
 
     hub_name = not study.exists() and len(study.parts) == 2 and not study.is_absolute()
-    if hub_name or ((study / "config.json").is_file() and not (study / "recipe.toml").is_file()):
+    bare = hub_name or ((study / "config.json").is_file() and not (study / "recipe.toml").is_file())
+    if not bare:
+        _ = Study(study).recipe  # a mistake is told before torch is loaded
+    from limakit.cli import say_plan
+    from limakit.plan.run import plan as reckon
+    from limakit.plan.run import plan_model
+
+    if bare:
         found = plan_model(study, revision=revision, gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
     else:
         found = reckon(Study(study), gib=gpu_memory, devices=gpus, tflops=tflops, price=price)
@@ -222,6 +227,9 @@ def export(
     accept_findings: Annotated[
         bool, typer.Option("--accept-findings", help="Export data although there are passages like keys or e-mails.")
     ] = False,
+    without_findings: Annotated[
+        bool, typer.Option("--without-findings", help="Leave out the examples in which such passages are.")
+    ] = False,
     epoch: Annotated[int | None, typer.Option(min=1, help="Another checkpoint of the model than the recipe's.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -241,7 +249,7 @@ def export(
     from limakit.pipeline.exporting import export
 
     with opened.lock():
-        done = export(opened, to, layout, accept_findings=accept_findings)
+        done = export(opened, to, layout, accept_findings=accept_findings, leave_out_findings=without_findings)
     screen.result(say.exported(done), done)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from limakit.cli import serving
-from limakit.errors import LimakitError
+from limakit.errors import LimakitError, typed
 from limakit.pipeline import model_export, model_judging
 from limakit.pipeline.giving import file_of
 from limakit.recipe_judges import LocalJudge
@@ -157,5 +157,5 @@ def _study(folder: Path) -> list[Check]:
             found.append(Check(f"system {name}", "missing", f"{key} is not in the environment", fix))
     stages = sorted(p.parent.relative_to(folder).as_posix() for p in folder.glob("*/**/manifest.json"))
     finished = [stage for stage in stages if not stage.startswith(".")]
-    found.append(Check("finished stages", "ok", ", ".join(finished) or "none yet", f"limakit run {folder}"))
+    found.append(Check("finished stages", "ok", ", ".join(finished) or "none yet", f"limakit run {typed(folder)}"))
     return found

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from limakit.cli.show import Screen
+from limakit.errors import typed
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
@@ -44,7 +45,7 @@ def dialogue(study: StudyPath, quiet: Quiet = False, as_json: Json = False) -> N
             screen.result(say_experiments.line(outcome), say.data(outcome))
     screen.say(
         f"Next: open {(study / 'dialogue' / 'report' / 'index.html').resolve()}\n"
-        f"      for grades by people: `limakit studio {study}`, Grade, Conversations; then this command again"
+        f"      for grades by people: `limakit studio {typed(study)}`, Grade, Conversations; then this command again"
     )
 
 
@@ -88,11 +89,11 @@ def ablate(
         )
         screen.result("\n".join(before.said(found)), {"estimate": found.data()})
         if estimate:
-            screen.say(f"Next: limakit ablate {study}")
+            screen.say(f"Next: limakit ablate {typed(study)}")
             return
         with screen.progress() as progress:
             for outcome in experiment.run(opened, variants, grid, workers, progress, screen.say):
                 screen.result(say_experiments.line(outcome), say.data(outcome))
     screen.say(f"Next: open {(study / 'ablate' / 'report' / 'index.html').resolve()}")
     if opened.path("report", "index.html").is_file():
-        screen.say(f"      `limakit report {study}` puts its curves into the study's report too")
+        screen.say(f"      `limakit report {typed(study)}` puts its curves into the study's report too")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from limakit.cli import say
 from limakit.cli.show import Screen
+from limakit.errors import typed
 
 
 def quotes(folder: Path, quiet: bool, as_json: bool) -> None:
@@ -27,4 +28,4 @@ def quotes(folder: Path, quiet: bool, as_json: bool) -> None:
     if not judges:
         screen.say("No model judges here: the recipe has no [[judges]]. The reference metric costs nothing.")
     raised = "" if enough else f"raise the budget in {study.path('recipe.toml')}, then "
-    screen.say(f"Next: {raised}`limakit judge {folder}`")
+    screen.say(f"Next: {raised}`limakit judge {typed(folder)}`")

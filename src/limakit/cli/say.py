@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limakit.errors import typed
 from limakit.pipeline.model_export import Exported
 from limakit.pipeline.outcome import Outcome
 from limakit.recipe import Recipe
@@ -70,28 +71,29 @@ def forgotten(done: Mapping[str, Any], study: Path) -> str:
     if done["checkpoints_kept"]:
         lines.append(f"  {', '.join(done['checkpoints_kept'])} had seen their posts and is kept: --models removes it")
     if gone:
-        lines.append(f"  Copies and exports outside the study are yours to mend. Next: limakit run {study}")
+        lines.append(f"  Copies and exports outside the study are yours to mend. Next: limakit run {typed(study)}")
     return "\n".join(lines)
 
 
 def next_step(study: Path, stage: str, recipe: Recipe) -> str:
     """What to do once `stage` is done."""
-    ask = f"limakit people invite {study} NAME` and `limakit studio {study}"
+    ask = f"limakit people invite {typed(study)} NAME` and `limakit studio {typed(study)}"
     return {
-        "curate": f"read {study}/curate/train.jsonl and card.md, then `limakit train {study}`"
+        "curate": f"read {study}/curate/train.jsonl and card.md, then `limakit train {typed(study)}`"
         if recipe.learns
-        else f"`limakit generate {study}`",
-        "train": f"read {study}/train/tuned/preflight.txt, then `limakit generate {study}`",
+        else f"`limakit generate {typed(study)}`",
+        "train": f"read {study}/train/tuned/preflight.txt, then `limakit generate {typed(study)}`",
         "choose": f'look at {study}/choose/choice.svg; set generate.checkpoint to "chosen", or to a number to overrule '
-        f"it, then `limakit generate {study}`",
-        "generate": f"`limakit judge {study}`",
-        "judge": f"`limakit report {study}`, or ask people too: `limakit studio {study}`",
-        "annotate": f"`limakit report {study}` for the numbers, `limakit studio {study}` to ask people",
+        f"it, then `limakit generate {typed(study)}`",
+        "generate": f"`limakit judge {typed(study)}`",
+        "judge": f"`limakit report {typed(study)}`, or ask people too: `limakit studio {typed(study)}`",
+        "annotate": f"`limakit report {typed(study)}` for the numbers, `limakit studio {typed(study)}` to ask people",
         "report": f"open {(study / 'report' / 'index.html').resolve()}\n"
         + (
-            f"      then change {study}/recipe.toml (your own dumps, your own base model) and `limakit run {study}`"
+            f"      then change {study}/recipe.toml (your own dumps, your own base model) and "
+            f"`limakit run {typed(study)}`"
             if recipe.learns
-            else f"      then ask colleagues (`{ask}`), and `limakit report {study}` again"
+            else f"      then ask colleagues (`{ask}`), and `limakit report {typed(study)}` again"
         ),
     }[stage]
 
@@ -125,7 +127,8 @@ def _curate(counts: Mapping[str, Any]) -> str:
 
 
 def _train(counts: Mapping[str, Any]) -> str:
-    said = f"{counts['epochs']} epochs, {counts['steps']:,} steps, loss {counts['loss']:.3f}"
+    epochs, steps = (f"{counts[name]:,} {name if counts[name] != 1 else name[:-1]}" for name in ("epochs", "steps"))
+    said = f"{epochs}, {steps}, loss {counts['loss']:.3f}"
     if counts.get("stop_rate") is None:
         return said
     asked, limit = counts["stop_prompts"], counts["stop_limit"]

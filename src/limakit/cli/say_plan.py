@@ -9,7 +9,7 @@ def text(plan: Plan, gib: float, devices: int) -> str:
     """For people, to be read in a terminal 100 characters wide."""
     head = f"{'GiB on each GPU':<38}{'weights':>9}{'master':>8}{'grads':>8}{'Adam':>8}{'activ.':>8}{'total':>9}"
     lines = [
-        f"{plan.shape.parameters / 1e9:,.3g} billion parameters; {plan.tokens:,} tokens an epoch ({plan.tokens_from}).",
+        f"{_parameters(plan.shape.parameters)}; {plan.tokens:,} tokens an epoch ({plan.tokens_from}).",
         "",
         head + "     hours" * _timed(plan) + "      cost" * _priced(plan),
         *(_row(option) for option in plan.options),
@@ -37,10 +37,20 @@ def _row(option: Option) -> str:
     memory = option.memory
     parts = (memory.weights, memory.master, memory.gradients, memory.optimizer, memory.activations + memory.logits)
     mark = "✓" if option.fits else "✗"
-    cells = f"{mark} {option.strategy.name:<36}{parts[0] / GIB:9.1f}"
-    cells += "".join(f"{part / GIB:8.1f}" for part in parts[1:]) + f"{memory.total / GIB:9.1f}"
+    cells = f"{mark} {option.strategy.name:<36}{_gib(parts[0]):>9}"
+    cells += "".join(f"{_gib(part):>8}" for part in parts[1:]) + f"{_gib(memory.total):>9}"
     if option.hours is not None:
         cells += f"{option.hours:10,.2f}"
     if option.cost is not None:
         cells += f"{option.cost:10,.0f}"
     return cells
+
+
+def _parameters(count: int) -> str:
+    return f"{count / 1e9:,.3g} billion parameters" if count >= 1e8 else f"{count / 1e6:,.3g} million parameters"
+
+
+def _gib(size: int) -> str:
+    """Small models have hundredths."""
+    gib = size / GIB
+    return f"{gib:.1f}" if gib >= 1 else f"{gib:.2f}"

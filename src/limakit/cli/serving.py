@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from limakit.errors import LimakitError
+from limakit.pipeline.model_export import ready_to_serve
 from limakit.pipeline.systems import Remote, find
 from limakit.store.study import Study
 
@@ -18,7 +19,8 @@ def serve(study: Study, name: str | None, epoch: int | None, host: str, port: in
         raise LimakitError(f"{system.name!r} is served already", where=system.endpoint.base_url, fix="Ask it there.")
     if system.kind == "few_shot":
         raise LimakitError("a few-shot system is a prompt of limakit's, which servers do not know", fix="Serve base.")
-    words = command(system.folder.resolve(), host, port)
+    command(system.folder, host, port)  # told before anything is written
+    words = command(ready_to_serve(study, system).resolve(), host, port)
     sys.stderr.write(f"Handing over to: {' '.join(words)}\n")
     sys.stderr.flush()
     os.execv(words[0], words)

@@ -3,7 +3,7 @@
 from importlib import resources
 from pathlib import Path
 
-from limakit.errors import RecipeError, StudyError
+from limakit.errors import RecipeError, StudyError, typed
 from limakit.store import files
 
 
@@ -15,7 +15,7 @@ def new(folder: Path, recipe: str) -> Path:
         raise RecipeError(f"no recipe {recipe!r}", fix=f"Choose one of: {', '.join(names)}.")
     target = folder / "recipe.toml"
     if target.exists():
-        raise StudyError("there is a study here already", where=target, fix=f"Go on with: limakit run {folder}")
+        raise StudyError("there is a study here already", where=target, fix=f"Go on with: limakit run {typed(folder)}")
     if folder.exists() and not folder.is_dir():
         raise StudyError("is not a folder", where=folder, fix="Choose another name.")
     files.publish(target, (shipped / f"{recipe}.toml").read_bytes())

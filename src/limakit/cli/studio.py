@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from limakit.cli.show import Screen
-from limakit.errors import LimakitError
+from limakit.errors import LimakitError, typed
 
 if TYPE_CHECKING:
     from limakit.store.people import People
@@ -57,7 +57,7 @@ def studio(
     lines = [f"The studio of {opened.name} is at {url}"]
     if password:
         lines.append(f"The owner's password, shown this once: {password}")
-    lines.append(f"Invite others: limakit people invite {study} NAME   ·   Stop with Ctrl-C; nothing is lost.")
+    lines.append(f"Invite others: limakit people invite {typed(study)} NAME   ·   Stop with Ctrl-C; nothing is lost.")
     if host not in LOCAL:
         lines.append("It is open to the network over plain HTTP: put a proxy with HTTPS in front of it.")
     screen.result("\n".join(lines), {"url": url, "password": password})
@@ -124,7 +124,7 @@ def show(study: StudyPath, database: Database = None, as_json: Json = False) -> 
         state = ", removed" if row["removed"] else ""
         screen.result(f"{row['id']}: {row['role']}{state}, {row['voted']:,} of {row['assigned']:,} voted", row)
     if not rows:
-        screen.say(f"Nobody yet. Next: limakit studio {study}")
+        screen.say(f"Nobody yet. Next: limakit studio {typed(study)}")
 
 
 @people.command()
@@ -165,7 +165,7 @@ def backup(
     with _working(study, database) as (_, work):
         rows = copy(work, target)
     told = f"{sum(rows.values()):,} rows, {rows.get('votes', 0):,} of them votes, are in {target}"
-    then = f"Next, where it is lost: limakit people restore {study} {target}"
+    then = f"Next, where it is lost: limakit people restore {typed(study)} {typed(target)}"
     Screen(quiet=False, as_json=as_json).result(f"{told}\n{then}", rows)
 
 
@@ -181,7 +181,9 @@ def restore(
 
     with _working(study, database) as (_, work):
         rows = put_back(work, source)
-    Screen(quiet=False, as_json=as_json).result(f"{sum(rows.values()):,} rows are back: limakit studio {study}", rows)
+    Screen(quiet=False, as_json=as_json).result(
+        f"{sum(rows.values()):,} rows are back: limakit studio {typed(study)}", rows
+    )
 
 
 @people.command("export")
@@ -201,7 +203,7 @@ def export_pairs(
     with _working(study, database) as (opened, work):
         count = export(opened, work, layout, target)
     what = "votes" if layout == "csv" else "pairs"
-    more = "" if layout == "csv" else f"\nNext, with their votes: limakit people import {study} EXPORT.json"
+    more = "" if layout == "csv" else f"\nNext, with their votes: limakit people import {typed(study)} EXPORT.json"
     data = {"file": str(target), what: count}
     Screen(quiet=False, as_json=as_json).result(f"{count:,} {what} are in {target}{more}", data)
 
@@ -222,7 +224,7 @@ def import_votes(
     text = "".join(f", {part}" for part in more)
     screen = Screen(quiet=False, as_json=as_json)
     screen.result(
-        f"{counts['stored']:,} of {counts['votes']:,} votes stored{text}\nNext: limakit report {study}", counts
+        f"{counts['stored']:,} of {counts['votes']:,} votes stored{text}\nNext: limakit report {typed(study)}", counts
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from limakit.curate.lengths import WORDS, Measure, lengths, response
+from limakit.curate.lengths import WORDS, Measure, heads, lengths, response
 from limakit.records import Example, Prompt, Provenance
 
 if TYPE_CHECKING:
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 EDITS = "studio"
 """Source of a provenance that names who edited a text, and of no post."""
+FEWEST_POINTS = 8
+"""Examples and prompts from which a topic map says anything."""
 _SAFE = "".join(chr(code) for code in range(33, 127) if chr(code) not in "<>")
-_MARKS = re.compile(r"([\\`*_\[\]<>|#])")
+_MARKS = re.compile(r"([\\`*\[\]<>|#]|(?<!\w)_|_(?!\w))")
 
 
 def attribution(splits: "Splits") -> str:
@@ -88,10 +90,16 @@ def card(splits: "Splits", funnel: dict[str, Any], measure: Measure = WORDS) -> 
     )
     lines += ["", "A split's responses are its training targets or, where it has them, its reference answers.", ""]
     lines += ["## Lengths beside the paper's", ""]
-    head = ("stratum", "examples", f"prompt {measure.unit}, mean", f"response {measure.unit}, mean")
-    lines += _table((*head, "paper: examples", "prompt tokens", "response tokens"), lengths(splits, measure))
+    lines += _table(heads(measure), lengths(splits, measure))
     ours = f"tokens of {_plain(measure.of)}" if measure.of else "words, as the base model is not on this machine"
     lines += ["", f"Ours are {ours}; the paper's are LLaMA's tokens.", ""]
+    if len(credited) >= FEWEST_POINTS:
+        lines += [
+            "## Topics",
+            "",
+            "![Every example and prompt as a point, near those that share its words](topics.svg)",
+            "",
+        ]
     lines += ["## Training examples by site", ""]
     lines += _table(("source", "site", "stratum", "examples"), [(*key, str(n)) for key, n in sorted(sites.items())])
     lines += ["", "## Licences of the posts", ""]

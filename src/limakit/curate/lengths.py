@@ -45,6 +45,12 @@ class Measure:
 WORDS = Measure("words", "", words)
 
 
+def heads(measure: Measure) -> tuple[str, ...]:
+    """Names of the columns of `lengths`."""
+    ours = ("stratum", "examples", f"prompt {measure.unit}, mean", f"response {measure.unit}, mean")
+    return (*ours, "paper: examples", "prompt tokens", "response tokens")
+
+
 def lengths(splits: "Splits", measure: Measure = WORDS) -> list[tuple[str, ...]]:
     """Rows of a table: stratum; examples, mean prompt and response by `measure`; the paper's three."""
     strata: dict[str, list[Example | Prompt]] = {}

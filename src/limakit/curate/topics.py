@@ -16,9 +16,11 @@ import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
 from sklearn.cluster import KMeans
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from limakit.curate.attribution import FEWEST_POINTS
 from limakit.curate.lengths import response
 from limakit.curate.select import Splits
 from limakit.curate.vectors import Latent, whole
@@ -27,8 +29,6 @@ from limakit.records import Example, Prompt
 
 MOST = 2000
 """Points drawn of each split; further ones are left out evenly."""
-LEAST = 8
-"""Points from which a map says anything."""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _MARKS = ("o", "v", "P", "D", "^", "X")
 _LABEL = re.compile(r"[a-z\u00df-\u024f\u0370-\u03ff\u0400-\u04ff]{4,20}")
@@ -54,7 +54,7 @@ def topic_map(splits: Splits) -> Topics | None:
         kinds.append((f"train, {group}", [example for example in splits.train if example.group == group]))
     kinds += [("dev", splits.dev), ("test", splits.test)]
     drawn = [(name, item) for name, items in kinds for item in items[:: -(-len(items) // MOST) or 1]]
-    if len(drawn) < LEAST:
+    if len(drawn) < FEWEST_POINTS:
         return None
     texts = ["\n".join((item.messages[0].content, response(item))) for _, item in drawn]
     vectors = whole(Latent(texts)(texts)).astype(np.float64)
@@ -85,7 +85,9 @@ def _layout(vectors: Any) -> Any:
 
 def _labels(texts: Sequence[str], regions: Any, places: Any) -> list[tuple[str, float, float]]:
     """For each region the two words that most tell it from the rest, or none, and where they stand."""
-    sets = [{word for word in words_of(text) if _LABEL.fullmatch(word)} for text in texts]
+    sets = [
+        {word for word in words_of(text) if _LABEL.fullmatch(word) and word not in ENGLISH_STOP_WORDS} for text in texts
+    ]
     everywhere = Counter(word for found in sets for word in found)
     labels = []
     for region in range(int(regions.max()) + 1):

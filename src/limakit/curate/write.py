@@ -73,12 +73,13 @@ def write(
     }
 
 
-def write_topics(folder: Path, splits: Splits, dev: Sequence[Prompt], test: Sequence[Prompt]) -> None:
+def write_topics(folder: Path, splits: Splits, dev: Sequence[Prompt] = (), test: Sequence[Prompt] = ()) -> str:
     """Write topics.svg and topics.json, the map of the splits with their further prompts, where there is enough to
-    show."""
+    show; returns the picture's name, else nothing."""
     from limakit.curate.topics import topic_map  # scikit-learn and matplotlib: two seconds that only this takes
 
     found = topic_map(with_given(splits, dev, test))
     if found:
         files.publish_text(folder / "topics.svg", found.svg)
         files.publish_json(folder / "topics.json", {"points": found.points, "regions": found.regions})
+    return "topics.svg" if found else ""

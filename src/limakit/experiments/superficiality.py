@@ -12,7 +12,7 @@ tuned model's first choice at each place, which no sampling touches.
 from pathlib import Path
 
 from limakit.engine import Progress
-from limakit.errors import RecipeError, StudyError
+from limakit.errors import RecipeError, StudyError, typed
 from limakit.experiments.page import Page
 from limakit.experiments.shift_numbers import Traced
 from limakit.pipeline.outcome import Outcome, model_files, need, published, unchanged
@@ -62,7 +62,7 @@ def superficiality(study: Study, most: int, progress: Progress) -> Outcome:
     asked = {prompt.id: prompt for prompt in read_jsonl(prompts, Prompt)}
     told = [r for r in read_jsonl(answers, Response) if r.sample == 0 and r.text and r.prompt_id in asked][:most]
     if not told:
-        raise StudyError("has no answer with any text", where=answers, fix=f"Run: limakit generate {study.root}")
+        raise StudyError("has no answer with any text", where=answers, fix=f"Run: limakit generate {typed(study.root)}")
     traced, names = trace(told, asked, tuned, base, progress)
     write_jsonl(work.path("tokens.jsonl"), traced)
     page = _page(study, traced, names, asked)

@@ -10,7 +10,7 @@ import orjson
 from limakit.annotate import exchange
 from limakit.annotate.queue import Slot
 from limakit.annotate.verdicts import Said, gather
-from limakit.errors import InputError, StudyError
+from limakit.errors import InputError, StudyError, typed
 from limakit.pipeline.annotating import material
 from limakit.store import files, members, votes
 from limakit.store.people import People
@@ -30,7 +30,9 @@ def export(study: Study, people: People, layout: Layout, target: Path) -> int:
         raise InputError("is there already", where=target, fix="Name a new file.")
     there = material(study)
     if not there.pairs:
-        raise StudyError("the answers are not paired yet", where=study.root, fix=f"Run: limakit judge {study.root}")
+        raise StudyError(
+            "the answers are not paired yet", where=study.root, fix=f"Run: limakit judge {typed(study.root)}"
+        )
     if layout == "csv":
         with people.read() as connection:
             rows = votes.outcome(connection)

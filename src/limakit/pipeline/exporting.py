@@ -11,18 +11,28 @@ from limakit.share.layouts import Layout
 from limakit.store import files
 from limakit.store.study import Study
 
+FOUND = "looks like a secret or personal data"
+"""Why an example is left out where findings are."""
 
-def export(study: Study, to: Path, layout: str, *, accept_findings: bool) -> dict[str, Any]:
-    """Write the data file, README.md (the card) and ATTRIBUTION.md into the new or empty folder `to`.
+
+def export(
+    study: Study, to: Path, layout: str, *, accept_findings: bool = False, leave_out_findings: bool = False
+) -> dict[str, Any]:
+    """Write the data file, README.md (the card), ATTRIBUTION.md, topics.svg where there is enough to show, and
+    dataset_info.json for LLaMA-Factory into the new or empty folder `to`.
 
     Examples without a licence, or under one that the recipe refuses, are left out and counted. Passages that look like
-    secrets or personal data are listed in export/findings.jsonl of the study; unless accepted they stop the export.
+    secrets or personal data are listed in export/findings.jsonl of the study; unless they are accepted, or the examples
+    that hold them are to be left out too, they stop the export.
     Raises StudyError where the folder is not empty or nothing may be exported, InputError at findings.
     """
     from limakit.curate.attribution import attribution
+    from limakit.curate.lengths import heads, lengths
     from limakit.curate.select import Splits
+    from limakit.curate.write import write_topics
+    from limakit.pipeline.consulting import measure
     from limakit.share.card import card
-    from limakit.share.layouts import csv_lines, row
+    from limakit.share.layouts import csv_lines, dataset_info, row
     from limakit.share.licences import objection
     from limakit.share.personal import findings
 
@@ -46,14 +56,23 @@ def export(study: Study, to: Path, layout: str, *, accept_findings: bool) -> dic
     kinds = Counter(finding.kind for finding in found)
     listed = study.path("export", "findings.jsonl")
     files.write_jsonl(listed, found)
-    if found and not accept_findings:
+    if leave_out_findings:
+        named = {finding.id for finding in found}
+        left_out[FOUND] += sum(example.id in named for example in kept)
+        left_out, kept = +left_out, [example for example in kept if example.id not in named]
+        if not kept:
+            raise StudyError("every example has a finding", where=listed, fix="Read them there and mend your sources.")
+    elif found and not accept_findings:
         what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         raise InputError(
             f"{len(found)} passages look like secrets or personal data: {what}",
             where=listed,
-            fix="Read them there; mend your sources, or go on with --accept-findings.",
+            fix="Read them there; edit or reject the examples in the studio, or go on with --without-findings or "
+            "--accept-findings.",
         )
     rows = [row(example, chosen) for example in kept]
+    if chosen == "alpaca":  # `datasets` takes the type of `history` from the first ten megabytes
+        rows.sort(key=lambda made: not made["history"])
     name = f"train.{chosen}" if chosen in ("parquet", "csv") else "train.jsonl"
     if chosen == "parquet":
         files.write_table(to / name, rows)
@@ -61,8 +80,14 @@ def export(study: Study, to: Path, layout: str, *, accept_findings: bool) -> dic
         files.publish(to / name, csv_lines(rows))
     else:
         files.write_jsonl(to / name, rows)
-    files.publish_text(to / "ATTRIBUTION.md", attribution(Splits(train=tuple(kept), dev=(), test=())))
-    files.publish_text(to / "README.md", card(kept, name=study.name, file=name, left_out=left_out))
+    splits = Splits(train=tuple(kept), dev=(), test=())
+    files.publish_text(to / "ATTRIBUTION.md", attribution(splits))
+    files.publish_json(to / "dataset_info.json", {"train": dataset_info(chosen, name)})
+    counted = measure(study)
+    table = [heads(counted), *lengths(splits, counted)]
+    picture = write_topics(to, splits)
+    page = card(kept, name=study.name, file=name, left_out=left_out, lengths=table, picture=picture)
+    files.publish_text(to / "README.md", page)
     return {
         "folder": str(to),
         "format": chosen,

@@ -68,6 +68,21 @@ def export_model(study: Study, to: Path, form: Format, epoch: int | None = None)
     return Exported(folder=to, epoch=system.epoch, difference=differences[0], gguf=gguf)
 
 
+def ready_to_serve(study: Study, system: Found) -> Path:
+    """The folder to hand to a server: serve/<system>, where the files of a tuned checkpoint have second names and the
+    generation config the recipe's sampling, since a server that finds none answers greedily. Other models, which have
+    one of their own, stay where they are."""
+    if system.kind != "tuned":
+        return system.folder
+    folder = study.path("serve", system.name)
+    checkpoints.remove(folder)
+    for path in sorted(system.folder.iterdir()):
+        if path.name != checkpoints.CHECKSUMS:
+            files.copy(path, folder / path.name, link=True)
+    files.publish_json(folder / "generation_config.json", _generation_config(study, system))
+    return folder
+
+
 def format_named(name: str) -> Format:
     """The format of that name. Raises LimakitError where there is none."""
     for known in get_args(Format):

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from limakit.engine import Progress
-from limakit.errors import RecipeError, StudyError
+from limakit.errors import RecipeError, StudyError, typed
 from limakit.pipeline.giving import file_of, take
 from limakit.pipeline.model_judging import LEDGER
 from limakit.pipeline.outcome import Outcome, model_files, need, published, unchanged
@@ -24,7 +24,7 @@ def train(study: Study, progress: Progress) -> list[Outcome]:
         raise RecipeError(
             "there is nothing to train: none of generate.systems is",
             where=study.path("recipe.toml"),
-            fix=f"Go on with: limakit run {study.root}",
+            fix=f"Go on with: limakit run {typed(study.root)}",
         )
     outcomes = [_train(study, "tuned", need(study, "curate", "train.jsonl"), recipe.train, progress)]
     others = {name: recipe.system(name) for name in recipe.generate.systems}
@@ -33,7 +33,7 @@ def train(study: Study, progress: Progress) -> list[Outcome]:
             if launch.processes() > 1:
                 logging.getLogger("limakit").warning(
                     f"system {name} is not trained by torchrun, which trains one model; afterwards run: "
-                    f"limakit train {study.root}"
+                    f"limakit train {typed(study.root)}"
                 )
                 continue
             outcomes.append(_train(study, name, study.resolve(system.data), training(system), progress))

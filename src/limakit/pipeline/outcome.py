@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from limakit.errors import StudyError
+from limakit.errors import StudyError, typed
 from limakit.store.study import MANIFEST, Study, Work
 
 
@@ -42,7 +42,7 @@ def need(study: Study, stage: str, name: str) -> Path:
                 fix="It compares: limakit run, studio, report.",
             )
         verb = {"compare": "judge"}.get(stage.split("/")[0], stage.split("/")[0])
-        command = study.again or f"limakit {verb} {study.root}"
+        command = study.again or f"limakit {verb} {typed(study.root)}"
         raise StudyError(f"{stage}/{name} is not there yet", where=study.root, fix=f"Run: {command}")
     return path
 

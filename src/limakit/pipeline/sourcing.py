@@ -82,6 +82,7 @@ def _find(source: Source, path: Path) -> Found:
             files = given.find(path, conversations.ENDINGS, conversations.EXPECTED)
         case WikiHow():
             files = given.find(path, wikihow.ENDINGS, wikihow.EXPECTED)
+            wikihow.check(files)
         case Reddit():
             files = given.find(path, reddit.ENDINGS, reddit.EXPECTED)
         case NaturalInstructions():

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from limakit.errors import RecipeError
+from limakit.errors import RecipeError, typed
 from limakit.models.hub import config_of, resolve_config
 from limakit.models.local_shape import Shape, read_shape
 from limakit.plan.examples import expected
@@ -35,7 +35,7 @@ class Option:
     hours: float | None
     """None where no speed was given."""
     cost: float | None
-    """Of all devices; None where no price was given."""
+    """Of all devices that it uses; None where no price was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,9 @@ def plan(study: Study, *, gib: float, devices: int, tflops: float | None, price:
     config.json and, where it is there, the curated training set; needs no weights. Raises ModelError and RecipeError.
     """
     if not study.recipe.learns:
-        raise RecipeError("nothing is trained here", where=study.path("recipe.toml"), fix=f"limakit run {study.root}")
+        raise RecipeError(
+            "nothing is trained here", where=study.path("recipe.toml"), fix=f"limakit run {typed(study.root)}"
+        )
     shape = read_shape(resolve_config(study.recipe.base, study.root))
     return _reckon(shape, study.recipe.train, _tokens(study), gib, devices, tflops, price)
 
@@ -103,7 +105,8 @@ def _reckon(
     for strategy in _strategies(devices):
         needed = memory(shape, settings, strategy, device="cuda")
         flops = step_flops(shape, strategy, mean) * tokens * settings.epochs
-        hours = flops / (tflops * 1e12 * devices) / 3600 if tflops else None
+        used = strategy.devices
+        hours = flops / (tflops * 1e12 * used) / 3600 if tflops else None
         options.append(
             Option(
                 strategy=strategy,
@@ -111,17 +114,17 @@ def _reckon(
                 fits=needed.total <= USABLE * gib * 2**30,
                 flops=flops,
                 hours=hours,
-                cost=hours * devices * price if hours is not None and price is not None else None,
+                cost=hours * used * price if hours is not None and price is not None else None,
             )
         )
     return Plan(shape=shape, tokens=tokens, tokens_from=tokens_from, options=tuple(options))
 
 
 def _strategies(devices: int) -> Iterator[Strategy]:
-    """From the paper's own to the thriftiest."""
+    """From the paper's own to the thriftiest; QLoRA trains on one device, however many there are."""
     for method in ("full", "lora", "qlora"):
         for recompute in (False, True):
-            yield Strategy(method=method, devices=devices, recompute=recompute)
+            yield Strategy(method=method, devices=1 if method == "qlora" else devices, recompute=recompute)
 
 
 def _tokens(study: Study) -> tuple[int, str, float]:

@@ -1,5 +1,6 @@
 """Every number of the report as one JSON object: report.json, from which the page is written."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +13,10 @@ from limakit.report.inputs import Inputs
 from limakit.report.summary import summarise
 
 FORMAT = 1
+FORMATTED = re.compile(
+    r"^[ \t]*(?:[-*+]|\d+[.)]|#{1,6})[ \t]+\S|^[ \t]*(?:```|\|.+\|)|\*\*[^*\n]+\*\*|`[^`\n]+`", re.MULTILINE
+)
+"""A list, a heading, a code block, a row of a table, bold or code."""
 
 
 def numbers(inputs: Inputs) -> dict[str, Any]:
@@ -79,8 +84,8 @@ def _work(recipe: Recipe, manifests: Mapping[str, Mapping[str, Any]]) -> list[di
 
 
 def _answers(responses: Sequence[Response], asked: int) -> list[dict[str, Any]]:
-    """For each system: answers, how many ended by themselves, and their mean length in tokens and characters; None for
-    what is not known of answers that came in a file."""
+    """For each system: answers, how many ended by themselves and how many hold lists, bold or code, and their mean
+    length in tokens and characters; None for what is not known of answers that came in a file."""
     rows = []
     for system in sorted({response.system for response in responses}):
         own = [response for response in responses if response.system == system]
@@ -94,6 +99,7 @@ def _answers(responses: Sequence[Response], asked: int) -> list[dict[str, Any]]:
                 "stopped": ends.count("eot") if ends else None,
                 "stop_rate": ends.count("eot") / len(ends) if ends else None,
                 "empty": sum(not response.text.strip() for response in own),
+                "formatted": sum(bool(FORMATTED.search(response.text)) for response in own),
                 "tokens": sum(tokens),
                 "mean_tokens": sum(tokens) / len(tokens) if tokens else None,
                 "mean_characters": sum(len(response.text) for response in own) / len(own),

@@ -85,6 +85,15 @@ def reading(row: Mapping[str, Any]) -> str:
     return "The interval includes 50 %: these verdicts do not tell which of the two is better."
 
 
+def endings(answers: Sequence[Mapping[str, Any]]) -> str:
+    """How many answers of each system ended by themselves, where that is known and is not the same everywhere."""
+    known = [row for row in answers if row["stopped"] is not None]
+    if len({row["stop_rate"] for row in known}) < 2:
+        return ""
+    counts = (f"{row['system']} {row['stopped']:,} of {row['answers']:,}" for row in known)
+    return f"Answers that ended by themselves, before the limit on length: {', '.join(counts)}."
+
+
 def limits(row: Mapping[str, Any]) -> str:
     """How small a difference this many prompts can tell, and what 5 points would take."""
     if "detectable" not in row:

@@ -14,11 +14,20 @@ _IDS = {
     "apache 2.0": "apache-2.0",
 }
 _CREATIVE = re.compile(r"cc (by(?:-nc)?(?:-sa|-nd)?) (\d\.\d)", re.IGNORECASE)
-_MARKS = re.compile(r"([\\`*_\[\]<>|#])")
+_MARKS = re.compile(r"([\\`*\[\]<>|#]|(?<!\w)_|_(?!\w))")
 
 
-def card(examples: Sequence[Example], *, name: str, file: str, left_out: Mapping[str, int]) -> str:
-    """The card. `file` is the data file's name, `left_out` counts examples that were not exported, by reason."""
+def card(
+    examples: Sequence[Example],
+    *,
+    name: str,
+    file: str,
+    left_out: Mapping[str, int],
+    lengths: Sequence[Sequence[str]] = (),
+    picture: str = "",
+) -> str:
+    """The card. `file` is the data file's name, `left_out` counts examples that were not exported, by reason;
+    `lengths` is a table beside the paper's, its head first, and `picture` the file of a topic map."""
     posts = Counter(post.licence or "" for example in examples for post in example.provenance)
     sources = Counter((example.source, example.group) for example in examples)
     prompts = [len(example.messages[0].content) for example in examples]
@@ -52,9 +61,25 @@ def card(examples: Sequence[Example], *, name: str, file: str, left_out: Mapping
         "",
         *_table(("source", "stratum", "examples"), [(*key, count) for key, count in sorted(sources.items())]),
     ]
+    if lengths:
+        lines += ["", "## Lengths beside the paper's", "", *_table(lengths[0], lengths[1:])]
+    if picture:
+        lines += ["", "## Topics", "", f"![Every example as a point, near those that share its words]({picture})"]
+    lines += ["", "## Loading", "", *_loading(file)]
     if left_out:
         lines += ["", "## Left out", "", *_table(("reason", "examples"), sorted(left_out.items()))]
     return "\n".join(lines) + "\n"
+
+
+def _loading(file: str) -> list[str]:
+    """How trainers read the file."""
+    kind = {"jsonl": "json", "parquet": "parquet", "csv": "csv"}[file.rpartition(".")[2]]
+    return [
+        f'- TRL and everything built on `datasets`: `load_dataset("{kind}", data_files="{file}", split="train")`',
+        "- LLaMA-Factory: `dataset_dir` this folder, `dataset: train`; `dataset_info.json` names the columns",
+        f"- Axolotl, for `messages`: `datasets: [{{path: {file}, ds_type: {kind}, type: chat_template, "
+        "field_messages: messages}]`",
+    ]
 
 
 def _identifier(licences: Iterable[str]) -> str:

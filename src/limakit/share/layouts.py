@@ -36,6 +36,22 @@ def row(example: Example, layout: Layout) -> dict[str, Any]:
     return {"messages": [{"role": t.role, "content": t.content} for t in example.messages], **origin}
 
 
+def dataset_info(layout: Layout, file: str) -> dict[str, Any]:
+    """What LLaMA-Factory must be told of the file, in a `dataset_info.json` beside it
+    (https://github.com/hiyouga/LLaMA-Factory, data/README.md)."""
+    if layout == "alpaca":
+        return {"file_name": file, "columns": {**_ALPACA, "history": "history"}}
+    if layout == "csv":
+        return {"file_name": file, "columns": {"prompt": "prompt", "response": "response"}}
+    if layout == "sharegpt":
+        return {"file_name": file, "formatting": "sharegpt", "columns": {"messages": "conversations"}}
+    tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
+    return {"file_name": file, "formatting": "sharegpt", "columns": {"messages": "messages"}, "tags": tags}
+
+
+_ALPACA = {"prompt": "instruction", "query": "input", "response": "output"}
+
+
 def _credit(post: Any) -> str:
     return " ".join(part for part in (post.author, f"<{post.url}>" if post.url else None) if part)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from limakit.errors import InputError, StudyError
+from limakit.errors import InputError, StudyError, typed
 from limakit.recipe import Recipe, load_recipe
 from limakit.store import files
 
@@ -49,7 +49,7 @@ class Study:
         if self.root.is_file():
             raise StudyError("is a file", where=self.root, fix="Name the study's folder, which holds its recipe.toml.")
         if not self.root.is_dir():
-            raise StudyError("no such study", where=self.root, fix=f"Start one with: limakit new {self.root}")
+            raise StudyError("no such study", where=self.root, fix=f"Start one with: limakit new {typed(self.root)}")
         return load_recipe(self.root / "recipe.toml")
 
     def path(self, *parts: str) -> Path:
@@ -225,7 +225,7 @@ class HashCache:
         self._path = path
         try:
             self._known: dict[str, list[Any]] = files.read_json(path)
-        except (FileNotFoundError, InputError):
+        except (OSError, InputError):  # not there, or the study is none: told where it matters
             self._known = {}
         self._fresh = False
 

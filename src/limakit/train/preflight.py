@@ -56,6 +56,7 @@ def inspect(
             "mean": round(float(lengths.mean()), 1),
             "median": float(np.median(lengths)),
             "longest": int(lengths.max()),
+            "longest_untrimmed": max(len(document.ids) + document.trimmed for document in documents),
         },
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "trained_parameters": sum(parameter.numel() for parameter in trained(model).values()),
@@ -89,6 +90,18 @@ def summary(found: dict[str, Any], hours: float, speed: float, folder: Path) -> 
         f"training on {examples['used']:,} examples, {examples['trimmed']:,} of them trimmed: about "
         f"{total / 2**30:.2g} GiB of memory a device, and at least {time} at the {speed / 1e9:,.0f} GFLOP/s that a "
         f"matrix product reaches here; what is learnt, token by token: {folder / 'preflight.txt'}"
+    )
+
+
+def warning(found: dict[str, Any]) -> str | None:
+    """One line where most examples lose their end, from which alone a model learns to stop."""
+    examples = found["examples"]
+    if 2 * examples["trimmed"] <= examples["read"]:
+        return None
+    return (
+        f"{examples['trimmed']:,} of {examples['read']:,} examples are trimmed before their end, so that few teach the "
+        f"model to stop. Raise train.max_tokens (the longest has {found['tokens']['longest_untrimmed']:,} tokens), or "
+        "curate shorter ones"
     )
 
 

@@ -130,6 +130,8 @@ def _train(job: _Job, world: World, progress: Progress) -> dict[str, Any]:
         found = preflight.inspect(documents, model, shape, tokenizer, chat.eot_id, settings, world.device, world.size)
         if world.leads:
             preflight.write(job.folder, found)
+            if word := preflight.warning(found):
+                _LOG.warning(word)
             pace = speed.matrix_speed(settings, world.device) * world.size
             _LOG.info(preflight.summary(found, preflight.least_hours(kept, shape, settings, pace), pace, job.folder))
         held_out = render(_answered(job.dev), chat, max_tokens=longest, loss_on=settings.loss_on)

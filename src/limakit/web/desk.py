@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from limakit.author import drafts, handover
 from limakit.author.coverage import Near
-from limakit.errors import StudyError
+from limakit.errors import StudyError, typed
 from limakit.pipeline.browsing import Curated, curated, fresh
 from limakit.store.decisions import FILE
 from limakit.store.files import sha256
@@ -33,7 +33,9 @@ class Desk:
         found = self.curated()
         if found is None:
             root = self.studio.study.root
-            raise StudyError("nothing is curated yet, so there is nothing to review", fix=f"Run: limakit curate {root}")
+            raise StudyError(
+                "nothing is curated yet, so there is nothing to review", fix=f"Run: limakit curate {typed(root)}"
+            )
         return found
 
     def near(self, text: str, number: str) -> list[Near]:

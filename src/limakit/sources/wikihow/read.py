@@ -11,12 +11,19 @@ from limakit.sources.harvest import Damaged, Item, Passed
 from limakit.sources.wikihow import text
 from limakit.sources.wikihow.page import parse
 from limakit.sources.wikihow.table import articles, categories
+from limakit.sources.wikihow.table import check as check_table
 
 ENDINGS = (".html", ".htm", ".csv")
 EXPECTED = "an article page (.html) or a table of articles (.csv), or a folder of them"
 LARGEST_PAGE = 16 << 20
 UNKNOWN = "uncategorised"
 _SOURCE = "wikihow"
+
+
+def check(files: Sequence[Given]) -> None:
+    """Raise InputError at once where a table has unknown columns: other sources may take hours before it is read."""
+    for file in filter(_is_table, files):
+        check_table(file)
 
 
 def read(
@@ -73,7 +80,7 @@ def _table(file: Given, settings: WikiHow, known: dict[str, str]) -> Iterator[It
             title=text.prompt(title) or None,
             licence=settings.licence,
         )
-        yield _article(title, plain(article.body), article.steps, origin, settings, article.problem)
+        yield _article(title, plain(text.unreferenced(article.body)), article.steps, origin, settings, article.problem)
 
 
 def _article(

@@ -20,6 +20,7 @@ _FIX = (
     "Its first line must name the columns: title, heading, paragraph; overview, headline, text, sectionLabel, title; "
     "headline, title, text; title, result; or title, category."
 )
+_BULLET, _NUMBER = re.compile(r"^[ \t]*[•*-]", re.MULTILINE), re.compile(r"^[ \t]*\d{1,3}[.)]", re.MULTILINE)
 _METHOD = re.compile(r"(?<=[a-z)\"'])\d{1,2}$")
 """Number of a method behind a title, without a space: `How to Nap2`."""
 
@@ -109,11 +110,8 @@ def articles(file: Given) -> Iterator[Article]:
     with text_file(file.path) as text:
         rows = _rows(file, csv.reader(text, strict=True))
         _, head = next(rows, (0, []))
-        names = [name.strip().lower() for name in head] if isinstance(head, list) else []
+        names = _names(head, file)
         columns = _columns(names)
-        if "title" not in names or (columns is None and "result" not in names):
-            found = ", ".join(names)[:200] or "nothing"
-            raise InputError(f"is no known table of articles: its columns are {found}", where=file.path, fix=_FIX)
         title, waiting, begun, name = names.index("title"), [], 0, ""
         for line, row in rows:
             if isinstance(row, str) or len(row) != len(names):
@@ -121,8 +119,16 @@ def articles(file: Given) -> Iterator[Article]:
                 yield Article(line=line, damage=reason)
                 continue
             if columns is None:
-                result = row[names.index("result")]
-                yield Article(title=row[title], body=result.strip(), steps=result.count("\n") + 1, line=line)
+                result = row[names.index("result")].strip()
+                things = bool(_BULLET.search(result)) and not _NUMBER.search(result)
+                problem = "a list of things, not of steps" if things else ""
+                yield Article(
+                    title=row[title],
+                    body=result,
+                    steps=0 if things else result.count("\n") + 1,
+                    line=line,
+                    problem=problem,
+                )
                 continue
             if waiting and name != _base(row[title], names):
                 yield _joined(name, waiting, begun)
@@ -137,6 +143,23 @@ def articles(file: Given) -> Iterator[Article]:
             waiting += steps
         if waiting:
             yield _joined(name, waiting, begun)
+
+
+def check(file: Given) -> None:
+    """Read the first line alone. Raises InputError where the columns are none of those known."""
+    with text_file(file.path) as text:
+        _, head = next(_rows(file, csv.reader(text, strict=True)), (0, []))
+    if not isinstance(head, list) or not {"title", "category"} <= set(head):
+        _names(head, file)
+
+
+def _names(head: list[str] | str, file: Given) -> list[str]:
+    """Names of the columns of a table of articles."""
+    names = [name.strip().lower() for name in head] if isinstance(head, list) else []
+    if "title" not in names or (_columns(names) is None and "result" not in names):
+        found = ", ".join(names)[:200] or "nothing"
+        raise InputError(f"is no known table of articles: its columns are {found}", where=file.path, fix=_FIX)
+    return names
 
 
 def _columns(names: Sequence[str]) -> _Columns | None:

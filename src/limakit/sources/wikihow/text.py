@@ -24,6 +24,18 @@ def answer(text: str) -> str:
     return _THIS.sub(lambda match: ("The" if match[1] == "T" else "the") + " following answer", text)
 
 
+_SOURCE = re.compile(
+    r"\s*\[\d{1,3}\]\s*X\s+(?:Research [Ss]ource|Trustworthy Source\b.{0,400}?\bGo to source"
+    r"|Expert Source\b.{0,300}?\bExpert Interview\.\s+\d{1,2} \w+ \d{4}\.?|(?:Trustworthy|Expert) Source\b)"
+    r"(?:\s+(?=[.,;:)]))?"
+)
+
+
+def unreferenced(text: str) -> str:
+    """The text without reference marks, which tables carry as words: `[1] X Research source`."""
+    return _SOURCE.sub("", text) if "] X" in text else text
+
+
 def slug(title: str) -> str:
     """A name for an article without regard to case and punctuation: `How to Grill Zucchini` → `grill-zucchini`."""
     words = re.findall(r"\w+", title.lower())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 
-from limakit.errors import StudyError
+from limakit.errors import StudyError, typed
 from limakit.web.render import page
 from limakit.web.studio import Authors, Here
 
@@ -45,6 +45,6 @@ def report(here: Here, person: Authors) -> Response:
     """The report as it was published last."""
     path = here.study.path("report", "index.html")
     if not path.exists():
-        raise StudyError("there is no report yet", fix=f"Run: limakit report {here.study.root}")
+        raise StudyError("there is no report yet", fix=f"Run: limakit report {typed(here.study.root)}")
     headers = {"Content-Security-Policy": REPORT_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return FileResponse(path, media_type="text/html", headers=headers)
