@@ -110,11 +110,11 @@ def prepare(given: argparse.Namespace) -> dict[str, Path]:
     }
     generate(places["xml"], given.dumps, given.megabytes * 10**6, 0.05)
     tool = shutil.which("7zz") or shutil.which("7z")
-    if tool and not places["archive"].exists() and re.search(given.only, "bzip2 .7z"):
+    if tool and not places["archive"].exists() and "Reddit" not in given.only and "Posts" not in given.only:
         command = [tool, "a", "-m0=bzip2", "-bd", str(places["archive"]), str(places["xml"])]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     for name, every in (("reddit", 50), ("month", 1000)):
-        if not places[name].exists() and re.search(given.only, "Reddit"):
+        if not places[name].exists() and "7z" not in given.only and "Posts" not in given.only:
             posts(places[name], given.megabytes * 10**6, every)
     for share in (10, 50):
         places |= cut(places["xml"], root / f"part-{share}", share)
