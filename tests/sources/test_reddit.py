@@ -301,3 +301,11 @@ def test_given_names_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Pushshift"):
         find(tmp_path, ENDINGS, EXPECTED)
     assert isinstance(given(tmp_path / "a.csv", ""), Given)
+
+
+def test_a_study_of_test_prompts_alone_has_nothing_to_compare_them_with(tmp_path: Path) -> None:
+    given(
+        tmp_path / "in" / "RS.ndjson", [submission("q1", subreddit="AskReddit", title="What is your best tip for it?")]
+    )
+    funnel, train = curated(tmp_path, '[[sources]]\nkind = "reddit"\npath = "in"\n')
+    assert (train, funnel["total"]["kept"]) == ([], 1)

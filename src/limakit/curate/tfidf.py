@@ -20,9 +20,9 @@ class Weights:
 
     @classmethod
     def counted(cls, texts: int, found: Any) -> "Weights":
-        """Of so many texts, `found` in how many each feature `occurring`."""
+        """Of so many texts, `found` in how many each feature `occurring`; 0 where there are no texts at all."""
         weights = cls.__new__(cls)
-        weights._weigh(texts, found)
+        weights._weigh(texts, found + np.zeros(FEATURES, np.int64))
         return weights
 
     def _weigh(self, texts: int, found: Any) -> None:
