@@ -53,7 +53,7 @@ def main() -> None:
     load = os.getloadavg()[0]
     print(f"{size / 1e9:.2f} GB, {given.workers} workers, {os.cpu_count()} cores, load {load:.1f}")
     print(f"{'':30}{'MB/s':>8}{'CPU-s/GB':>10}{'RSS MB':>8}{'PSS MB':>8}")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}  # the latter as limakit
     part = [sys.executable, __file__, *sys.argv[1:], "--part"]
     commands = {
         "cat (reading alone)": ["cat", str(posts)],
@@ -155,15 +155,25 @@ def scan(posts: Path, given: argparse.Namespace) -> list[int]:
 
     from limakit.curate.editor import Editor
     from limakit.engine import LocalExecutor
-    from limakit.recipe import Curate
-    from limakit.sources.stackexchange.merge import best_answers
+    from limakit.sources.stackexchange.merge import NOT_BEST, best_answers
     from limakit.sources.stackexchange.scan import scan
     from limakit.sources.stackexchange.split import splits
 
-    editor = Editor.of(Curate(min_chars=10**6))
+    editor = Editor(
+        min_score=10,
+        min_chars=10**6,
+        max_chars=10**6,
+        drop_first_person=True,
+        drop_references=True,
+        min_prose_chars=200,
+        drop_missing_images=True,
+    )
     work = splits(0, str(posts), posts.stat().st_size, 32 << 20)
     parts = list(LocalExecutor(given.workers).map(partial(scan, editor=editor), work))
-    best = [answer.id for answer, reason in best_answers({0: parts}, [""]) if reason != ("not_best", "")]
+    best = [
+        sum(number for number, reason in zip(some.ids.tolist(), some.reasons, strict=True) if reason != NOT_BEST)
+        for some in best_answers({0: parts}, [""])
+    ]
     return [sum(sum(part.low_ids) for part in parts), sum(best)]
 
 

@@ -3,23 +3,53 @@
 import importlib.util
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
 
 import pytest
 
+from limakit.recipe import Recipe
+from limakit.recipe_judges import JUDGES
+from limakit.recipe_sources import KINDS
+
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def the_generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generator", ROOT / "tools" / "docs.py")
+    assert spec
+    assert spec.loader
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    return generator
 
 
 @pytest.mark.parametrize("name", ["recipe.md", "cli.md"])
 def test_generated_pages_are_up_to_date(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERMINAL_WIDTH", "100")
-    spec = importlib.util.spec_from_file_location("generator", ROOT / "tools" / "docs.py")
-    assert spec
-    assert spec.loader
-    generator = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generator)
+    generator = the_generator()
     assert (ROOT / "docs" / name).read_text() == generator.PAGES[name](), "run: python tools/docs.py"
+
+
+def test_every_field_of_the_recipe_is_documented() -> None:
+    meanings = the_generator().meanings
+
+    def fields(model: Any) -> Iterator[tuple[str, str]]:
+        meant = meanings(model)
+        for name, field in model.model_fields.items():
+            kinds = (field.annotation, *get_args(field.annotation))
+            inner = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+            if inner:
+                yield from fields(inner)
+            else:
+                yield f"{model.__name__}.{name}", meant.get(name, "")
+
+    found = dict(one for model in (Recipe, *KINDS.values(), *JUDGES.values()) for one in fields(model))
+    assert len(found) > 35
+    assert [name for name, text in found.items() if name != "Recipe.seed" and not text] == []
 
 
 def test_every_dependency_is_justified() -> None:

@@ -5,6 +5,8 @@ Ray is in test_engine_ray.py."""
 import os
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -181,3 +183,29 @@ def test_an_address_that_leads_nowhere_is_one_line() -> None:
     pytest.importorskip("distributed", reason="needs limakit[dask]")
     with pytest.raises(LimakitError, match="no Dask scheduler"), connect("dask", "nonsense://127.0.0.1:1"):
         pass
+
+
+SLEEPERS = """
+import os, sys, threading, time
+from limakit.engine import LocalExecutor
+
+def sleep(_):
+    os.write(1, b"up\\n")
+    time.sleep(60)
+
+if __name__ == "__main__":
+    if "thread" in sys.argv:
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    list(LocalExecutor(2).map(sleep, [1, 2]))
+"""
+
+
+@pytest.mark.parametrize("beside", ["alone", "thread"], ids=["copies", "from a server"])
+def test_workers_end_when_their_parent_is_killed(beside: str, tmp_path: Path) -> None:
+    script = tmp_path / "sleepers.py"
+    script.write_text(SLEEPERS)
+    with subprocess.Popen([sys.executable, str(script), beside], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        assert [parent.stdout.readline() for _ in range(2)] == [b"up\n"] * 2
+        parent.kill()
+        parent.communicate(timeout=30)  # to the end of what the workers could write, so until they are gone

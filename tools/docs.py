@@ -1,7 +1,11 @@
 """Write docs/recipe.md and docs/cli.md from the code: `python tools/docs.py`. A test compares them."""
 
+import ast
+import inspect
+import textwrap
 import types
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -49,7 +53,7 @@ def recipe_page() -> str:
                 "",
                 "| key | type | default | meaning |",
                 "|---|---|---|---|",
-                _row(name, field),
+                _row(name, field, meanings(Recipe).get(name, "")),
                 "",
             ]
     return "\n".join(lines)
@@ -58,7 +62,8 @@ def recipe_page() -> str:
 def _section(title: str, section: type[BaseModel], head: list[str]) -> list[str]:
     summary = " ".join((section.__doc__ or "").split("`: ", 1)[-1].split())
     tables = {key: _table(inner.annotation) for key, inner in section.model_fields.items()}
-    rows = [_row(key, inner) for key, inner in section.model_fields.items()]
+    meant = meanings(section)
+    rows = [_row(key, inner, meant.get(key, "")) for key, inner in section.model_fields.items()]
     lines = [f"## `{title}`", "", summary[0].upper() + summary[1:], "", *head, *rows, ""]
     for table in tables.values():
         if table is not None:
@@ -72,9 +77,27 @@ def _table(annotation: Any) -> type[BaseModel] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def _row(key: str, field: Any) -> str:
+def meanings(model: type[BaseModel]) -> dict[str, str]:
+    """What stands beneath each field of a model and of those that it extends. Read here and not by pydantic: it would
+    parse every model's source whenever a recipe is read."""
+    found: dict[str, str] = {}
+    for one in reversed(model.__mro__):
+        if one is not BaseModel and issubclass(one, BaseModel):
+            body = ast.parse(textwrap.dedent(inspect.getsource(one))).body[0]
+            assert isinstance(body, ast.ClassDef)
+            for field, beneath in pairwise(body.body):
+                match field, beneath:
+                    case (
+                        ast.AnnAssign(target=ast.Name(id=name)),
+                        ast.Expr(value=ast.Constant(value=str(text))),
+                    ):
+                        found[name] = text
+    return found
+
+
+def _row(key: str, field: Any, meant: str) -> str:
     default = "required" if field.default is PydanticUndefined else f"`{_toml(field.default)}`"
-    meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+    meaning = " ".join(meant.split()).replace("|", "\\|")
     return f"| `{key}` | {_type(field.annotation)} | {default} | {meaning} |"
 
 

@@ -4,8 +4,10 @@ Work is a picklable function and a list of items, and results come in the items'
 what comes out. A worker that dies costs the time of what it was doing, which is done again.
 """
 
+import gc
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
 from typing import Any, Literal, Protocol, TypeVar
 
 from limakit.errors import LimakitError, MissingExtra
@@ -79,13 +83,10 @@ class LocalExecutor:
         if self.workers == 1 or len(items) <= 1:
             yield from map(fn, items)
             return
-        context = get_context("forkserver")
-        context.set_forkserver_preload(["__main__", *modules_of(fn)])  # imported once, shared by all workers
-        _start_server()
         done = deaths = 0
         while done < len(items):
             workers = min(self.workers, len(items) - done)
-            pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_learn, initargs=(fn,))
+            pool = ProcessPoolExecutor(workers, mp_context=_context(fn), initializer=_begin, initargs=(fn,))
             try:
                 for result in _in_order(pool.submit, _do, items[done:], AHEAD * workers):
                     yield result
@@ -96,17 +97,6 @@ class LocalExecutor:
                     raise LimakitError(*_GIVEN_UP, fix=_MEMORY) from None
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_server() -> None:
-    """Start what forks the workers, deaf to Ctrl-C as they will be: the caller alone stops, and says so in a line."""
-    if threading.current_thread() is not threading.main_thread():
-        return  # only the main thread may change what a signal does
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class DaskExecutor:
@@ -159,15 +149,49 @@ class RayExecutor:
             raise LimakitError(*_GIVEN_UP, fix=_MEMORY) from None
 
 
+def _context(fn: Callable[..., Any]) -> BaseContext:
+    """How worker processes begin. As copies of this one, which have all that it has imported and share its memory,
+    where that is safe: on Linux, while no other thread may hold a lock that the copy would wait for. Else out of a
+    server that imports what the function needs."""
+    if sys.platform == "linux" and threading.active_count() == 1:
+        return get_context("fork")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["__main__", *modules_of(fn)])  # imported once, shared by all workers
+    _start_server()
+    return context
+
+
+def _start_server() -> None:
+    """Start what forks the workers, deaf to Ctrl-C as they will be: the caller alone stops, and says so in a line."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread may change what a signal does
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _begin(fn: Callable[..., Any]) -> None:
+    """The first that a worker of the local pool does: learn its work, which sent with every piece would add up with all
+    that is bound to it; leave Ctrl-C to its parent, and end when that does, be it killed; leave alone what they share.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _WORK["fn"] = fn
+    gc.freeze()
+    if parent := parent_process():
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
 def modules_of(fn: Callable[..., Any]) -> list[str]:
     """The modules that a worker needs for a function, or for a `partial` and what it is bound to."""
     parts = (fn.func, *fn.args, *fn.keywords.values()) if isinstance(fn, partial) else (fn,)
     return sorted({part.__module__ for part in parts if hasattr(part, "__module__")})
-
-
-def _learn(fn: Callable[..., Any]) -> None:
-    """Tell a worker of the local pool once what its work is: sent with every piece, what is bound to it adds up."""
-    _WORK["fn"] = fn
 
 
 def _do(item: Any) -> Any:

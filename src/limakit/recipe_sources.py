@@ -10,7 +10,7 @@ Count = Annotated[int, Field(ge=0)]
 class Section(BaseModel):
     """Shared behaviour of all sections: unknown keys fail, values are frozen, docstrings are the documentation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class StackExchange(Section):

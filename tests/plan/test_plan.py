@@ -20,7 +20,8 @@ def bare(tmp_path: Path, model: Path) -> Study:
     """A study whose base model is a config.json without weights or tokenizer."""
     (tmp_path / "model").mkdir()
     (tmp_path / "model/config.json").write_bytes((model / "config.json").read_bytes())
-    (tmp_path / "recipe.toml").write_text("[base]\nmodel = 'model'\n[curate]\nquotas = { all = 10 }")
+    sources = "[[sources]]\nkind = 'stackexchange'\npath = 'dump'\n"  # quotas count where a source can fill them
+    (tmp_path / "recipe.toml").write_text(f"[base]\nmodel = 'model'\n{sources}[curate]\nquotas = {{ other = 10 }}")
     return Study(tmp_path)
 
 

@@ -97,12 +97,17 @@ def test_answers_are_found_by_word_and_by_who_was_preferred(browser: Any, tmp_pa
     page.close()
 
 
-def test_on_paper(browser: Any, hostile: Path) -> None:
-    """The search is gone, the figures keep their colours, and nothing is cut off at the side."""
-    page = browser.new_page(viewport={"width": 794, "height": 1123})
-    page.goto(hostile.as_uri())
+def test_on_paper(browser: Any, tmp_path: Path) -> None:
+    """The search is gone, the figures keep their colours, and no table is cut off at the side."""
+    path = tmp_path / "index.html"
+    path.write_text(build(study(30)).html, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 680, "height": 1000})  # A4 less its margins
+    page.goto(path.as_uri())
     page.emulate_media(media="print")
+    page.evaluate("document.querySelectorAll('details').forEach(item => item.open = true)")
     assert page.evaluate("document.querySelector('#find').offsetHeight") == 0
     assert page.evaluate("getComputedStyle(document.querySelector('figure')).printColorAdjust") == "exact"
+    cut = "[...document.querySelectorAll('.wide')].filter(item => item.scrollWidth > item.clientWidth + 1).length"
+    assert page.evaluate(cut) == 0
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.close()

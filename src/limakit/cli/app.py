@@ -63,7 +63,9 @@ def quickstart(
 @app.command()
 def curate(
     study: StudyPath,
-    executor: Annotated[Kind, typer.Option(help="Who reads the dumps; the result is the same.")] = "local",
+    executor: Annotated[
+        Kind, typer.Option(help="Who reads dumps and compares candidates; the result is the same.")
+    ] = "local",
     scheduler: Annotated[
         str | None,
         typer.Option(

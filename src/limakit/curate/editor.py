@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from limakit.curate import clean, prompts, remarks, rules
+from limakit.curate import clean, escaped, prompts, remarks, rules
 
 if TYPE_CHECKING:
     from limakit.recipe import Curate  # not at run time: workers need no recipe, and pydantic costs each 20 MB
@@ -38,25 +39,50 @@ class Editor:
             drop_missing_images=settings.drop_missing_images,
         )
 
-    def quick(self, raw: bytes) -> Reason | None:
-        """Judge the escaped bytes of a body, where that is already certain."""
-        detail = rules.surely_too_short(raw, self.min_chars)
-        return ("too_short", detail) if detail else None
-
     def judge(self, html: str) -> Reason | None:
         """The first rule against a response, with its detail, or None."""
         text = rules.text_of(html)
+        if reason := self._length(text):
+            return reason
+        prose = rules.prose_of(html, text)
+        return self._wording(prose) or self._image(html, prose)
+
+    def judge_escaped(self, bodies: Sequence[bytes]) -> list[Reason | None]:
+        """`judge` for many responses, each the value of a dump's attribute as it stands there; see `escaped`."""
+        found: dict[int, Reason | None] = {}
+        fit: dict[int, str] = {}
+        long = [at for at, body in enumerate(bodies) if len(body) >= self.min_chars]
+        for at, text in zip(long, escaped.texts([bodies[at] for at in long]), strict=True):
+            if reason := self._length(text):
+                found[at] = reason
+            else:
+                fit[at] = text
+        fit |= escaped.texts_without_code({at: bodies[at] for at in fit})
+        for at, text in fit.items():
+            prose = rules.without_formulas(text)
+            found[at] = self._wording(prose)
+            if found[at] is None and escaped.IMAGE in bodies[at]:
+                found[at] = self._image(escaped.html_of(bodies[at]), prose)
+        short = self._length("")
+        return [found.get(at, short) for at in range(len(bodies))]
+
+    def _length(self, text: str) -> Reason | None:
         if detail := rules.too_short(text, self.min_chars):
             return "too_short", detail
         if detail := rules.too_long(text, self.max_chars):
             return "too_long", detail
-        prose = rules.prose_of(html, text)
+        return None
+
+    def _wording(self, prose: str) -> Reason | None:
         if self.drop_first_person and (detail := rules.first_person(prose)):
             return "first_person", detail
         if self.drop_references and (detail := rules.references(prose)):
             return "references", detail
         if detail := rules.little_prose(prose, self.min_prose_chars):
             return "little_prose", detail
+        return None
+
+    def _image(self, html: str, prose: str) -> Reason | None:
         if self.drop_missing_images and (detail := rules.needs_image(html, prose)):
             return "needs_image", detail
         return None

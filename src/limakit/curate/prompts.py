@@ -11,6 +11,9 @@ _ELSEWHERE = re.compile(
     r"|\b(?:previous|other|another|my last) question\b|\bon[- ]topic\b|\bthis (?:site|forum|community)\b",
     re.IGNORECASE,
 )
+_ELSEWHERE_WORDS = ("title", "screenshot", "picture", "image", "photo", "diagram", "above", "below", "jsfiddle",
+                    " question", "topic", "this site", "this forum", "this community")  # fmt: skip
+"""One of them is in every match."""
 MIN_TITLE = 10
 MIN_DESCRIPTION = 60
 """Fewest characters; ours."""
@@ -37,7 +40,12 @@ def description_prompt(html: str, most: int) -> str | None:
     if _IMAGE.search(html):
         return None
     prose = rules.prose_of(html, rules.text_of(html))
-    if "?" not in prose or len(prose) < MIN_DESCRIPTION or _ELSEWHERE.search(prose) or rules.references(prose):
+    if (
+        "?" not in prose
+        or len(prose) < MIN_DESCRIPTION
+        or rules.search(_ELSEWHERE, _ELSEWHERE_WORDS, prose.lower())
+        or rules.references(prose)
+    ):
         return None
     text = clean.markdown(html)
     return text if len(text) <= most else None

@@ -7,7 +7,8 @@ first person ("I", "my"); the lists here are ours.
 
 import html as entities
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, AnyStr
 
 _CODE = re.compile(r"<(pre|code)\b", re.IGNORECASE)
 _CODE_ENDS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("pre", "code")}
@@ -24,6 +25,7 @@ _IMAGE_SPOKEN_OF = re.compile(
     r"(?:image|picture|photo|screenshot|figure|diagram|graph|plot|chart)s?\b",
     re.IGNORECASE,
 )
+_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
 _POSTS = r"(?:answers?|answerers?|posters?|responses|replies)"
 _REFERENCES = [
     (words, re.compile(pattern, re.MULTILINE))
@@ -79,26 +81,38 @@ def _uncommented(html: str) -> str:
     return "".join((*parts, html[done:]))
 
 
-def _without_code(html: str) -> str:
-    """The HTML with a blank for each element of code; one that does not end is none."""
-    parts, done, at = [], 0, 0
-    endless: set[str] = set()
-    while match := _CODE.search(html, at):
+def outside(html: AnyStr, begins: re.Pattern[AnyStr], ends: Mapping[Any, re.Pattern[AnyStr]]) -> list[AnyStr]:
+    """The parts between elements of HTML, of which one pattern finds the beginning and the name, another by that name
+    the end; an element that does not end is none."""
+    parts: list[AnyStr] = []
+    done = at = 0
+    endless: set[Any] = set()
+    while match := begins.search(html, at):
         at = match.end()
         name = match[1].lower()
-        end = None if name in endless else _CODE_ENDS[name].search(html, at)
+        end = None if name in endless else ends[name].search(html, at)
         if end is None:
             endless.add(name)
             continue
         parts.append(html[done : match.start()])
         done = at = end.end()
-    return " ".join((*parts, html[done:]))
+    return [*parts, html[done:]]
 
 
 def prose_of(html: str, text: str) -> str:
     """Text outside code and formulas; `text` is `text_of(html)`, which is at hand and serves where there is no code."""
     if "<code" in html or "<pre" in html:
-        text = text_of(_without_code(html))
+        text = text_of(without_code(html))
+    return without_formulas(text)
+
+
+def without_code(html: str) -> str:
+    """The HTML with a blank for each element of code."""
+    return " ".join(outside(html, _CODE, _CODE_ENDS))
+
+
+def without_formulas(text: str) -> str:
+    """The text with a space for each formula."""
     return _FORMULA.sub(" ", text) if "$" in text or "\\" in text else text
 
 
@@ -131,7 +145,8 @@ def search(pattern: re.Pattern[str], words: Sequence[str], text: str) -> re.Matc
     """The first match of a pattern that holds one of the words and never goes beyond a line: only lines with one of
     them are searched."""
     start = 0
-    while (at := min((at for at in (text.find(word, start) for word in words) if at >= 0), default=-1)) >= 0:
+    while found := [at for word in words if (at := text.find(word, start)) >= 0]:
+        at = min(found)
         begin, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
         end = len(text) if end < 0 else end
         if match := pattern.search(text, begin, end):
@@ -164,18 +179,15 @@ def needs_image(html: str, prose: str) -> str | None:
 def little_left(text: str, reply: str) -> str | None:
     """Whether a response as Markdown has lost more than half of its letters, as lists of links do, or swollen to four
     times its text, as markup nested hundreds deep does. Ours. `text` is `text_of` its HTML."""
-    said, kept = (sum(map(str.isalnum, words)) for words in (text, reply))
+    said, kept = _letters(text), _letters(reply)
     if 2 * kept < said:
         return f"{kept} of {said} letters are left"
     return f"{len(reply)} characters of {len(text)}" if len(reply) > 4 * len(text) + 1000 else None
 
 
-def surely_too_short(raw: bytes, least: int) -> str | None:
-    """`too_short` for escaped bytes: an upper bound on the characters of text, so it never errs against a response."""
-    if len(raw) < least:
-        return f"fewer than {least} characters"
-    most = len(raw) - 3 * (raw.count(b"&lt;") + raw.count(b"&gt;")) - 4 * raw.count(b"&#xA;")
-    return f"fewer than {least} characters" if most < least else None
+def _letters(text: str) -> int:
+    """How many letters and digits there are."""
+    return len(text.encode().translate(None, _NO_LETTERS)) if text.isascii() else sum(map(str.isalnum, text))
 
 
 def _quote(text: str, match: re.Match[str]) -> str:

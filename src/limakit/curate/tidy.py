@@ -17,6 +17,7 @@ _EDITED = re.compile(
     r"(?:[*_]{1,3}\s*[:\-–—]|[:\-–—][*_]{0,3})\s*(?=\S)",
     re.IGNORECASE,
 )
+_MAY_BE_EDITED = re.compile(r"[\s>*_#]*[eEuUpP]")
 _EDIT = re.compile(r"[*_# ]*(?:edit|update)(?: ?#?\d{1,2})?[*_: ]*", re.IGNORECASE)
 _URL = re.compile(
     r"((`+)(?!`).*?(?<!`)\2(?!`))|((?:https?|ftp)://[^\s<>()\[\]`]*[^\s<>()\[\]`.,;:!?'\"*])", re.IGNORECASE
@@ -134,10 +135,11 @@ def _mended(line: str) -> str | None:
     """A line without asides and short sentences that only point at a link; None where nothing else was in it."""
     if not line:
         return line
-    if _EDIT.fullmatch(line.strip()):
-        return None
-    if edited := _EDITED.match(line):
-        line = edited[1] + line[edited.end() :]
+    if _MAY_BE_EDITED.match(line):
+        if _EDIT.fullmatch(line.strip()):
+            return None
+        if edited := _EDITED.match(line):
+            line = edited[1] + line[edited.end() :]
     if "://" in line:
         line = _URL.sub(lambda match: match[1] or short(match[3]), line)
     if POINTER not in line:

@@ -11,7 +11,8 @@ from limakit.experiments.talks import GRADES, parts
 from limakit.records import Grade, Prompt, Response
 from limakit.report.grades import grade_numbers
 from limakit.report.people import PEOPLE, kind, place
-from limakit.report.resample import bootstrap_interval, resampled_rates
+from limakit.report.rates import difference_interval
+from limakit.report.resample import resampled_rates
 from limakit.report.significance import wilcoxon
 
 EVERY_TURN = 10**6
@@ -91,7 +92,7 @@ def _difference(
         return None
     hits, counts = hits[:, both], counts[:, both]
     samples = resampled_rates(hits, counts, resamples=resamples, seed=seed)
-    low, high = bootstrap_interval(samples[:, 1] - samples[:, 0], confidence, int(both.sum()))
+    low, high = difference_interval(hits[::-1], counts[::-1], samples[:, 1] - samples[:, 0], confidence)
     shares = hits / counts
     totals = hits.sum(1) / counts.sum(1)
     return {

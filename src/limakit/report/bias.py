@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from limakit.records import Verdict
-from limakit.report.rates import share_interval, wilson
-from limakit.report.resample import bootstrap_interval, resampled_rates
+from limakit.report.rates import difference_interval, share_interval, wilson
+from limakit.report.resample import resampled_rates
 from limakit.report.significance import sign_test
 
 Lengths = Mapping[str, Mapping[str, int]]
@@ -66,7 +66,7 @@ def self_preference(
     sums = np.array([np.bincount(cluster, weights=side) for side in sides], float)
     counts = np.repeat(np.bincount(cluster)[None].astype(float), 2, axis=0)
     rates = resampled_rates(sums, counts, resamples=resamples, seed=seed)
-    low, high = bootstrap_interval(rates[:, 0] - rates[:, 1], confidence, sums.shape[1])
+    low, high = difference_interval(sums, counts, rates[:, 0] - rates[:, 1], confidence)
     own, others = (float(np.mean(side)) for side in sides)
     return {
         "judge": judge,

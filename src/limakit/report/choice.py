@@ -6,16 +6,18 @@ epochs keep their pairing.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
+from scipy.special import ndtr, ndtri
 
 from limakit.records import Verdict
 from limakit.report.figures import BLUE, GREY, LOOK, ORANGE, WIDTH
-from limakit.report.rates import share_interval
-from limakit.report.resample import bootstrap_interval, resampled_rates
+from limakit.report.rates import Floats, few_differ, share_interval, widened
+from limakit.report.resample import expansion, resampled_rates
 from limakit.report.svg import INK, to_svg
 
 
@@ -26,7 +28,8 @@ def rank(
 
     `win`, `tie`, `lose` and `missing` count its comparisons; `win_rate` is (wins + ties / 2) / labels with its
     interval `low` to `high`; `best` the share of resamples in which no other has a higher rate, equal ones
-    sharing it; `behind` the interval of the best one's lead over it, None for the best one itself.
+    sharing it; `behind` the interval of the best one's lead over it, None for the best one itself. All
+    `behind` hold together with that confidence, although the best was picked by the same verdicts.
     """
     labelled = [verdict for verdict in verdicts if verdict.label is not None]
     prompts = sorted({verdict.prompt_id for verdict in labelled})
@@ -50,6 +53,7 @@ def rank(
     top = samples == np.nanmax(samples, axis=1, keepdims=True)
     best = (top / top.sum(1, keepdims=True)).mean(0)
     first = int(np.nanargmax(rates))
+    leads = _leads(sums, counts, samples, first, confidence)
     rows = []
     for number, name in enumerate(systems):
         row: dict[str, Any] = {"system": name, **tally[name], "win_rate": None, "low": None, "high": None}
@@ -59,10 +63,36 @@ def rank(
             low, high, _ = share_interval(sums[number, met], counts[number, met], samples[:, number], confidence)
             row |= {"win_rate": round(float(rates[number]), 6), "low": round(low, 6), "high": round(high, 6)}
             if number != first:
-                lead = bootstrap_interval(samples[:, first] - samples[:, number], confidence, len(prompts))
-                row["behind"] = [round(end, 6) for end in lead]
+                row["behind"] = [round(end, 6) for end in leads[number]]
         rows.append(row)
     return rows
+
+
+def _leads(
+    sums_SP: Floats, counts_SP: Floats, samples_RS: Floats, first: int, confidence: float
+) -> dict[int, tuple[float, float]]:
+    """The intervals of one system's lead over each other one. The one that looks best is there in part by luck, so they
+    reach as many standard errors to either side as the gap of *any* two systems strays from its value in a share of
+    `confidence` of the resamples, as Tukey's do (max-t; Westfall and Young 1993)."""
+    known = [number for number in range(len(sums_SP)) if counts_SP[number].any()]
+    rates = {number: sums_SP[number].sum() / counts_SP[number].sum() for number in known}
+    strays, leads, prompts = np.zeros(len(samples_RS)), {}, sums_SP.shape[1]
+    for one, two in combinations(known, 2):
+        gaps = samples_RS[:, one] - samples_RS[:, two]
+        value, error = rates[one] - rates[two], float(np.nanstd(gaps))
+        if error > 0:
+            strays = np.fmax(strays, np.abs(gaps - value) / error)
+        if first in (one, two):
+            pair = [one, two]
+            if few_differ(sums_SP[pair], counts_SP[pair]):
+                value, error = widened(sums_SP[pair], counts_SP[pair])
+            leads[two if first == one else one] = (value if first == one else -value, error)
+    reach = float(max(np.quantile(strays, confidence), -ndtri((1 - confidence) / 2)))
+    reach *= expansion(1 - 2 * float(ndtr(-reach)), prompts)
+    return {
+        number: (max(-1.0, value - reach * error), min(1.0, value + reach * error))
+        for number, (value, error) in leads.items()
+    }
 
 
 def _outcome(verdict: Verdict, name: str) -> str:

@@ -124,7 +124,7 @@ def _bar(axes: Axes, place: int, parts: Sequence[Part], rate: Mapping[str, Any])
         left += width
     low, value, high = (100 * rate[key] for key in ("low", "value", "high"))
     axes.plot([low, high], [place + 0.82] * 2, color=INK, lw=1.6, solid_capstyle="butt")
-    axes.plot([value], [place + 0.82], "o", color=INK, ms=5.5)
+    axes.plot([value], [place + 0.82], "o", color=INK, ms=5.5, clip_on=False)
     # To the right of the line, but not over the edge or the dashes at 50.
     beside = (low - 1.5, "right") if high > 80 or (38 < high < 50 and low > 15) else (high + 1.5, "left")
     axes.text(beside[0], place + 0.825, percent(rate["value"]), ha=beside[1], va="center", fontsize=9)
@@ -144,7 +144,8 @@ def agreement_dots(found: Mapping[str, Any], *, name: str) -> str:
             axes.text(0, place + 0.28, visible(heading), va="center", ha="left", fontweight="bold")
             axes.plot([chance] * 2, [place + 0.5, place + 0.94], color=ORANGE, lw=1.6)
             axes.plot([low, high_end], [place + 0.72] * 2, color=INK, lw=1.6, solid_capstyle="butt")
-            axes.plot([value], [place + 0.72], "o", color=BLUE if place or not found["among"] else INK, ms=6)
+            dot = BLUE if place or not found["among"] else INK
+            axes.plot([value], [place + 0.72], "o", color=dot, ms=6, clip_on=False)
             beside = (low - 1.5, "right") if low > 12 and not low - 10 < chance < low else (high_end + 1.5, "left")
             axes.text(beside[0], place + 0.725, percent(row["rate"]), ha=beside[1], va="center", fontsize=9)
         axes.set_xticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])

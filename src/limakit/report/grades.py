@@ -11,8 +11,8 @@ import numpy as np
 
 from limakit.errors import InputError
 from limakit.records import Grade
-from limakit.report.rates import Floats, Rate, wilson
-from limakit.report.resample import bootstrap_interval, resampled_rates
+from limakit.report.rates import Rate, share_interval, wilson
+from limakit.report.resample import resampled_rates
 
 SCALES: dict[str, tuple[str, ...]] = {
     "absolute": ("excellent", "pass", "fail"),
@@ -86,16 +86,17 @@ def _shares(grades: Sequence[Grade], scale: str, *, resamples: int, seed: int, c
     sums = np.array([np.bincount(cluster, weights=row) for row in hits], float)
     counts = np.repeat(np.bincount(cluster)[None].astype(float), len(hits), axis=0)
     samples = resampled_rates(sums, counts, resamples=resamples, seed=seed)
-    rates = [_rate(sums, counts, samples, row, confidence) for row in range(len(hits))]
     prompts, alone = counts.shape[1], bool((counts == 1).all())
     shares = {}
     for row, value in enumerate(values):
-        certain = rates[row].value in (0, 1)
-        exact = wilson(rates[row].value * prompts, prompts, confidence) if alone or certain else None
-        shares[value] = asdict(Rate(rates[row].value, *exact, "wilson") if exact else rates[row])
-    return {"prompts": prompts, "shares": shares, "mean": asdict(rates[-1]) if scale == "likert" else None}
-
-
-def _rate(sums: Floats, counts: Floats, samples: Floats, row: int, confidence: float) -> Rate:
-    low, high = bootstrap_interval(samples[:, row], confidence, sums.shape[1])
-    return Rate(float(sums[row].sum() / counts[row].sum()), low, high, "bootstrap")
+        share = float(sums[row].sum() / counts[row].sum())
+        if alone:
+            shares[value] = asdict(Rate(share, *wilson(share * prompts, prompts, confidence), "wilson"))
+        else:
+            shares[value] = asdict(Rate(share, *share_interval(sums[row], counts[row], samples[:, row], confidence)))
+    if scale != "likert":
+        return {"prompts": prompts, "shares": shares, "mean": None}
+    # A mean of grades from 1 to 6 is 1 and five times a share of the way.
+    way = share_interval((sums[-1] - counts[-1]) / 5, counts[-1], (samples[:, -1] - 1) / 5, confidence)
+    mean = Rate(float(sums[-1].sum() / counts[-1].sum()), 1 + 5 * way[0], 1 + 5 * way[1], way[2])
+    return {"prompts": prompts, "shares": shares, "mean": asdict(mean)}

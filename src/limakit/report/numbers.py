@@ -8,7 +8,7 @@ from typing import Any
 from limakit.errors import InputError
 from limakit.recipe import Recipe
 from limakit.records import Example, Response
-from limakit.report.grades import grade_numbers
+from limakit.report.grades import EVERYTHING, grade_numbers
 from limakit.report.inputs import Inputs
 from limakit.report.summary import summarise
 
@@ -54,7 +54,7 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
             },
             **options,
         ),
-        "grades": grade_numbers(inputs.grades, inputs.sensitive, inputs.far, **options),
+        "grades": _grades(inputs, options),
         "work": _work(recipe, inputs.manifests),
         "answers": _answers(inputs.responses, asked),
         "funnel": dict(inputs.funnel) if inputs.funnel is not None else None,
@@ -71,6 +71,17 @@ def numbers(inputs: Inputs) -> dict[str, Any]:
             },
         },
     }
+
+
+def _grades(inputs: Inputs, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Grades by scale and judge, the candidate before its baselines, all prompts before their kinds."""
+    compared = inputs.recipe.compare
+    order = {name: place for place, name in enumerate([compared.candidate, *compared.baselines])}
+    rows = grade_numbers(inputs.grades, inputs.sensitive, inputs.far, **options)
+    return sorted(
+        rows,
+        key=lambda row: (row["scale"], row["judge"], order.get(row["system"], len(order)), row["kind"] != EVERYTHING),
+    )
 
 
 def _work(recipe: Recipe, manifests: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

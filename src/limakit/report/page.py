@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from limakit.records import Verdict
 from limakit.report import words
 from limakit.report.figures import agreement_dots, funnel_bars, loss_curve, outcome_bars, share_bars
+from limakit.report.grades import EVERYTHING, FAR
 from limakit.report.inputs import Inputs
 from limakit.report.numbers import numbers
 from limakit.report.people import PEOPLE, place
@@ -54,7 +55,7 @@ def build(inputs: Inputs) -> Report:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": visible, "percent": words.percent, "markdown": as_html}
+    environment.filters |= {"shown": visible, "percent": words.percent, "signed": words.signed, "markdown": as_html}
     script = (TEMPLATES / "find.js").read_text(encoding="utf-8")
     html = environment.get_template("report.html").render(
         r=values,
@@ -87,9 +88,8 @@ def draw(values: Mapping[str, Any], inputs: Inputs) -> dict[str, str]:
             name = f"outcome-{number}"
             figures[name] = outcome_bars(judge["against"], inputs.recipe.report.confidence, name=name)
     for scale, title in (("absolute", "Absolute grades"), ("safety", "Safety on sensitive prompts")):
-        graded = [row for row in values["grades"] if row["scale"] == scale and row["shares"]]
-        if graded:
-            bars = [(words.graded(row), row["counts"], next(iter(row["shares"].values()))) for row in graded]
+        bars = _grade_bars(values, scale)
+        if bars:
             figures[scale] = share_bars(bars, inputs.recipe.report.confidence, name=scale, title=title)
     if values["comparison"]["against_people"]:
         figures["people"] = agreement_dots(values["comparison"]["against_people"], name="people")
@@ -98,6 +98,22 @@ def draw(values: Mapping[str, Any], inputs: Inputs) -> dict[str, str]:
     if any(line.get("loss") is not None for line in inputs.metrics):
         figures["loss"] = loss_curve(inputs.metrics, values["training"]["epochs"], name="loss")
     return figures
+
+
+def _grade_bars(values: Mapping[str, Any], scale: str) -> list[tuple[str, Mapping[str, int], Mapping[str, Any]]]:
+    """What the figure of a scale shows, of all that the table has: every system on all prompts and, as the paper does,
+    on those out of distribution; of the candidate also every kind of sensitive prompt."""
+    own = [row for row in values["grades"] if row["scale"] == scale and row["shares"]]
+    several = len({row["judge"] for row in own}) > 1
+    chosen = [
+        row
+        for row in own
+        if row["kind"] in (EVERYTHING, FAR)
+        or (scale == "safety" and row["system"] == values["candidate"] and not row["kind"].endswith(" intent"))
+    ]
+    return [
+        (words.graded(row, judge=several), row["counts"], next(iter(row["shares"].values()))) for row in chosen or own
+    ]
 
 
 def _caption(svg: str) -> str:

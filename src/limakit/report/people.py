@@ -13,8 +13,9 @@ import numpy as np
 
 from limakit.records import Verdict
 from limakit.report.agreement import agreement
+from limakit.report.rates import difference_interval
 from limakit.report.reliability import krippendorff_alpha
-from limakit.report.resample import bootstrap_interval, resampled_rates
+from limakit.report.resample import resampled_rates
 
 PEOPLE = "people"
 """Name of all people as one judge, where there are several."""
@@ -124,7 +125,7 @@ def _rates(
     sums = np.array([np.bincount(cluster, weights=side) for side in sides], float)
     counts = np.repeat(np.bincount(cluster)[None].astype(float), 2, axis=0)
     rates = resampled_rates(sums, counts, resamples=options["resamples"], seed=options["seed"])
-    low, high = bootstrap_interval(rates[:, 1] - rates[:, 0], options["confidence"], sums.shape[1])
+    low, high = difference_interval(sums[::-1], counts, rates[:, 1] - rates[:, 0], options["confidence"])
     by_people, by_judge = (float(np.mean(side)) for side in sides)
     difference = {"value": by_judge - by_people, "low": low, "high": high}
     return {"by_people": by_people, "by_judge": by_judge, "difference": difference}

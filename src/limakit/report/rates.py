@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtr, ndtri, stdtrit
 
 from limakit.records import Verdict
 from limakit.report.resample import bootstrap_interval, resampled_rates
@@ -107,9 +107,47 @@ def share_interval(
 ) -> tuple[float, float, Literal["wilson", "bootstrap"]]:
     """Both ends of the interval of sum(sums) / sum(counts), scores from 0 to 1, and how it was found: from `samples`,
     its resamples, or, where fewer than `FEW` prompts differ from the most frequent result, as `clustered_wilson`."""
-    if len(sums_P) - np.unique(sums_P / counts_P, return_counts=True)[1].max() < FEW:
+    if differing(sums_P / counts_P) < FEW:
         return *clustered_wilson(sums_P, counts_P, confidence), "wilson"
     return *bootstrap_interval(samples, confidence, len(sums_P)), "bootstrap"
+
+
+def differing(values_P: Floats) -> int:
+    """Prompts whose value is not the most frequent one."""
+    return len(values_P) - int(np.unique(values_P, return_counts=True)[1].max())
+
+
+def difference_interval(sums_2P: Floats, counts_2P: Floats, samples: Floats, confidence: float) -> tuple[float, float]:
+    """Both ends of the interval of the first rate less the second, scores from 0 to 1 on the same prompts (a count of 0
+    where one of the two has none): from `samples`, its resamples, or, where most prompts say the same and fewer than
+    `FEW` do not, by Student's quantile with half a prompt added that gives all to the first, and half a one that gives
+    all to the second (after Bonett and Price 2012, https://doi.org/10.3102/1076998611411915; their whole ones held the
+    truth in 98 to 99 of 100 simulated studies)."""
+    prompts = int((counts_2P > 0).all(0).sum())
+    if not few_differ(sums_2P, counts_2P):
+        return bootstrap_interval(samples, confidence, prompts)
+    value, error = widened(sums_2P, counts_2P)
+    half = -float(stdtrit(prompts, (1 - confidence) / 2)) * error
+    return max(-1.0, value - half), min(1.0, value + half)
+
+
+def few_differ(sums_2P: Floats, counts_2P: Floats) -> bool:
+    """Whether on most prompts the difference of the two is the same, and it is another on fewer than `FEW`."""
+    both = (counts_2P > 0).all(0)
+    gaps = np.subtract(*(sums_2P[:, both] / counts_2P[:, both]))
+    return not len(gaps) or differing(gaps) < min(FEW, len(gaps) / 2)
+
+
+def widened(sums_2P: Floats, counts_2P: Floats) -> tuple[float, float]:
+    """Difference of two rates and its clustered error, with half a prompt added each way."""
+    mean, prompts = counts_2P.mean(1), sums_2P.shape[1] + 1
+    sums = np.column_stack([sums_2P, [mean[0], 0], [0, mean[1]]])
+    counts = np.column_stack([counts_2P, mean, mean])
+    weights = np.append(np.ones(prompts - 1), [0.5, 0.5])
+    totals = counts @ weights
+    rates = sums @ weights / totals
+    residual = np.subtract(*((sums - counts * rates[:, None]) / totals[:, None]))
+    return float(rates[0] - rates[1]), float(np.sqrt(prompts / (prompts - 1) * (weights @ residual**2)))
 
 
 def clustered_error(sums_P: Floats, counts_P: Floats) -> float:
@@ -126,7 +164,7 @@ def clustered_error(sums_P: Floats, counts_P: Floats) -> float:
 
 def wilson(successes: float, n: float, confidence: float) -> tuple[float, float]:
     """Wilson's score interval (1927) of a share; it stays inside 0 to 1 and has a width even at 0 and n."""
-    z = float(norm.isf((1 - confidence) / 2))
+    z = -float(ndtri((1 - confidence) / 2))
     p, scale = successes / n, 1 + z * z / n
     centre = (p + z * z / (2 * n)) / scale
     half = z / scale * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -142,5 +180,5 @@ def clustered_wilson(sums_P: Floats, counts_P: Floats, confidence: float) -> tup
     if not error > 0 or not 0 < value < 1:
         return wilson(value * prompts, prompts, confidence)
     size = value * (1 - value) / error**2
-    level = 1 - 2 * norm.sf(t.isf((1 - confidence) / 2, prompts - 1))
+    level = 1 - 2 * ndtr(stdtrit(prompts - 1, (1 - confidence) / 2))
     return wilson(value * size, size, float(level))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtr, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -50,10 +50,19 @@ def percentile_interval(samples: Floats, confidence: float) -> tuple[float, floa
 
 
 def bootstrap_interval(samples: Floats, confidence: float, prompts: int) -> tuple[float, float]:
-    """`percentile_interval`, as much wider as few prompts demand: resamples of n prompts vary by a factor of
-    sqrt((n - 1) / n) too little, and the normal tail is Student's (the expanded percentile of Hesterberg 2015,
-    https://doi.org/10.1080/00031305.2015.1089789). With hundreds of prompts it is the plain one."""
+    """`percentile_interval`, as much wider as few prompts demand: see `expansion`. With hundreds of prompts it is the
+    plain one."""
     if prompts < 2:
         return percentile_interval(samples, confidence)
-    far = np.sqrt(prompts / (prompts - 1)) * t.isf((1 - confidence) / 2, prompts - 1)
-    return percentile_interval(samples, float(1 - 2 * norm.sf(far)))
+    far = ndtri((1 - confidence) / 2) * expansion(confidence, prompts)
+    return percentile_interval(samples, float(1 - 2 * ndtr(far)))
+
+
+def expansion(confidence: float, prompts: int) -> float:
+    """How many times wider: resamples of n prompts vary by a factor of sqrt((n - 1) / n) too little, and the normal
+    tail is Student's (the expanded percentile of Hesterberg 2015, https://doi.org/10.1080/00031305.2015.1089789). 1
+    with a single prompt, of which nothing is known."""
+    if prompts < 2:
+        return 1.0
+    tail = (1 - confidence) / 2
+    return float(np.sqrt(prompts / (prompts - 1)) * stdtrit(prompts - 1, tail) / ndtri(tail))

@@ -16,9 +16,9 @@ from limakit.report.length_control import length_controlled
 from limakit.report.people import PEOPLE, against_people, kind, panels
 from limakit.report.power import detectable, prompts_needed
 from limakit.report.ranking import worths
-from limakit.report.rates import clustered_error, outcome, scores, share_interval
+from limakit.report.rates import clustered_error, difference_interval, outcome, scores, share_interval
 from limakit.report.reliability import fleiss_kappa, krippendorff_alpha
-from limakit.report.resample import bootstrap_interval, resampled_rates
+from limakit.report.resample import resampled_rates
 
 RANKING_PRIOR = 0.01
 """Precision of the prior on log worths: weak, and enough for a system that never wins to have a place."""
@@ -175,7 +175,10 @@ def _differences(
         shared = (counts[one] > 0) & (counts[two] > 0)
         if contests[one][0] != contests[two][0] or shared.sum() < 2:
             continue
-        low, high = bootstrap_interval(rates[:, one] - rates[:, two], options["confidence"], int(shared.sum()))
+        sides = [one, two]
+        low, high = difference_interval(
+            sums[sides], counts[sides], rates[:, one] - rates[:, two], options["confidence"]
+        )
         totals = sums.sum(1) / np.maximum(1, counts.sum(1))
         first, second = (sums[side, shared] / counts[side, shared] for side in (one, two))
         rows.append(

@@ -146,9 +146,9 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def signed(value: float) -> str:
-    """Points with their sign and one digit, the minus a real one."""
-    return f"{value:+.1f}".replace("-", "−")
+def signed(value: float, digits: int = 1) -> str:
+    """A number with its sign, the minus a real one."""
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def length_caveat(judge: Mapping[str, Any], row: Mapping[str, Any]) -> str:
@@ -195,7 +195,7 @@ def ended(answer: Response) -> str:
 
 def worth_ends(place: Mapping[str, Any]) -> str:
     """Interval of a log worth; one prompt alone tells none."""
-    return "[no interval]" if place["low"] is None else f"[{place['low']:+.2f}, {place['high']:+.2f}]"
+    return "[no interval]" if place["low"] is None else f"[{signed(place['low'], 2)}, {signed(place['high'], 2)}]"
 
 
 def money(amount: float) -> str:
@@ -208,10 +208,10 @@ def failures(counted: Mapping[str, int]) -> str:
     return ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in counted.items()) or "–"
 
 
-def graded(row: Mapping[str, Any]) -> str:
-    """Whose answers, to which prompts, by which judge."""
+def graded(row: Mapping[str, Any], *, judge: bool) -> str:
+    """Whose answers, to which prompts and, where asked, by which judge."""
     kind = "" if row["kind"] == "all" else f", {row['kind']}" + ("" if "intent" in row["kind"] else " prompts")
-    return f"{row['system']}{kind}, by {judge_name(row['judge'])}"
+    return f"{row['system']}{kind}" + (f", by {judge_name(row['judge'])}" if judge else "")
 
 
 def listed(rows: Sequence[Mapping[str, Any]], side: int) -> str:
@@ -248,8 +248,8 @@ def self_preference(found: Mapping[str, Any]) -> str:
     """How a judge treats its own answers, beside how all others treat them."""
     return (
         f"Gave {found['system']}, which it is itself, {percent(found['own'])} where the other judges gave "
-        f"{percent(found['others'])} on the same {found['items']:,} pairs: {100 * found['difference']:+.1f} points "
-        f"[{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]."
+        f"{percent(found['others'])} on the same {found['items']:,} pairs: {signed(100 * found['difference'])} points "
+        f"[{signed(100 * found['low'])}, {signed(100 * found['high'])}]."
     )
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import zstandard
-
 from limakit.errors import InputError
 
 LONGEST_LINE = 16 << 20
@@ -91,6 +89,8 @@ def blocks(path: Path, *, large_windows: bool = False) -> Iterator[bytes]:
 
 def _unpacked(path: Path, file: BinaryIO, window: int) -> Iterator[bytes]:
     """Frame after frame. Small pieces go in, because a block of four bytes may unpack to 128 KiB."""
+    import zstandard
+
     unpacker = zstandard.ZstdDecompressor(max_window_size=window)
     frame = unpacker.decompressobj()
     begun, waiting = False, b""

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limakit.store.files import sync_folder
@@ -63,11 +63,21 @@ class RejectLog:
         self._gather()
         size = len(numbers)
         if size:
-            before, *same, nothing = _strings([f"{source}/{site}/", source, site, rule, ""])
-            join: Any = getattr(pc, "binary_join_element_wise")  # noqa: B009 (made at import, so types do not know it)
-            names = join(before, _integers(numbers).cast(pa.string()), nothing)
-            columns = [pa.repeat(text, size) for text in (*same, nothing)]
+            columns = [pa.repeat(text, size) for text in _strings([source, site, rule, ""])]
+            names = _numbered(f"{source}/{site}/", numbers)
             self._append(pa.Table.from_arrays([names, *columns, _integers(scores)], schema=SCHEMA))
+
+    def add_each(
+        self, source: str, site: str, numbers: array, reasons: Sequence[tuple[str, str]], scores: array
+    ) -> None:
+        """Answers of one site with a reason each; Ids and scores as in `add_many`."""
+        self._gather()
+        size = len(numbers)
+        if size:
+            told = [pa.repeat(text, size) for text in _strings([source, site])]
+            told += [_strings([reason[part] for reason in reasons]) for part in (0, 1)]
+            names = _numbered(f"{source}/{site}/", numbers)
+            self._append(pa.Table.from_arrays([names, *told, _integers(scores)], schema=SCHEMA))
 
     def _gather(self) -> None:
         """Turn what was added one by one into a block."""
@@ -136,6 +146,17 @@ def _strings(texts: Sequence[str]) -> pa.Array:
     ends = np.zeros(len(parts) + 1, np.int32)
     np.cumsum([len(part) for part in parts], out=ends[1:])
     return pa.StringArray.from_buffers(len(parts), pa.py_buffer(ends), pa.py_buffer(b"".join(parts)))
+
+
+def _numbered(before: str, numbers: array) -> pa.Array:
+    """A column of the same text with a number behind it each. orjson writes the numbers, because importing
+    `pyarrow.compute` takes as long as reading 30 MB of a dump."""
+    listed = orjson.dumps(np.frombuffer(numbers, np.int64), option=orjson.OPT_SERIALIZE_NUMPY)[:-1]
+    start = before.encode()
+    commas = np.flatnonzero(np.frombuffer(listed, np.uint8) == ord(","))
+    ends = np.concatenate([[0], commas, [len(listed)]]) + np.arange(len(numbers) + 1) * (len(start) - 1)
+    data = listed.replace(b"[", start).replace(b",", start)
+    return pa.StringArray.from_buffers(len(numbers), pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(data))
 
 
 def _integers(numbers: array) -> pa.Array:

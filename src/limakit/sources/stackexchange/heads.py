@@ -47,8 +47,12 @@ class Heads:
 
     def part(self, first: int, last: int) -> "Heads":
         """The rows from one number to before another."""
+        return self.where(slice(first, last))
+
+    def where(self, which: Any) -> "Heads":
+        """The rows with some numbers."""
         found = (self.starts, self.stops, self.ids, self.kinds, self.parents, self.scores)
-        return Heads(*(column[first:last] for column in found))
+        return Heads(*(column[which] for column in found))
 
 
 def heads(split: Split, chunk: int = _CHUNK, rows: int = _ROWS) -> Iterator[Heads]:
@@ -142,7 +146,8 @@ def _pass(words: Any, at: Any, good: Any, name: bytes) -> Any:
 
     Makes `good` false where the name is followed by no number.
     """
-    there = np.flatnonzero(_says(words, at, name))
+    there = np.flatnonzero(words[at] == _word(name[:8]))
+    there = there[_says(words, at[there], name)]
     digits, good[there], at[there] = _number(words, at[there] + len(name), good[there])
     values = np.full(len(at), -1)
     values[there] = _value(digits)

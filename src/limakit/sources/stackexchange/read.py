@@ -145,15 +145,18 @@ def _best(
         for found, _ in tables:
             if dumps[found.dump].site == site:
                 scanned.setdefault(found.dump, []).append(found)
-        for answer, reason in best_answers(scanned, labels):
-            if reason == UNJUDGED:  # outshone in its split by a copy of a post that another dump has elsewhere
-                with open(dumps[answer.dump].posts, "rb", buffering=0) as file:
-                    reason = editor.judge(post_at(file, answer.offset).body)
-            if reason is None:
-                best.append(answer)
-            else:
-                rejects.add(SOURCE, site, answer.id, reason, answer.score)
-                count.rejected[reason[0]] += 1
+        for some in best_answers(scanned, labels):
+            for at, reason in enumerate(some.reasons):
+                if reason == UNJUDGED:  # outshone in its split by a copy of a post that another dump has elsewhere
+                    with open(dumps[some.dumps[at]].posts, "rb", buffering=0) as file:
+                        some.reasons[at] = editor.judge(post_at(file, int(some.offsets[at])).body)
+            best += [some.answer(at) for at, reason in enumerate(some.reasons) if reason is None]
+            against = [reason for reason in some.reasons if reason]
+            fell = [reason is not None for reason in some.reasons]
+            rejects.add_each(
+                SOURCE, site, array("q", some.ids[fell].tobytes()), against, array("q", some.scores[fell].tobytes())
+            )
+            count.rejected.update(rule for rule, _ in against)
     return best
 
 
@@ -174,7 +177,8 @@ def _with_questions(best: list[Answer], tables: Questions, spill: Spill) -> list
         here = wanted.get(found.dump)
         if here is not None and np.diff(here.searchsorted([found.lowest_question, found.highest_question + 1])) > 0:
             ids, offsets = np.frombuffer(spill.get(place), np.int64).reshape(2, -1)
-            for at in np.flatnonzero(np.isin(ids, here)):
+            near = here[np.minimum(here.searchsorted(ids), len(here) - 1)]  # np.isin imports all of numpy.ma
+            for at in np.flatnonzero(near == ids):
                 key, offset = (found.dump, int(ids[at])), int(offsets[at])
                 places[key] = min(offset, places.get(key, offset))
     return [replace(answer, asked=places.get((answer.dump, answer.parent), answer.asked)) for answer in best]

@@ -3,9 +3,10 @@
 import os
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -34,12 +35,12 @@ class Editor(Protocol):
         """Lowest score of an answer that is looked at more closely."""
         ...
 
-    def quick(self, raw: bytes) -> Reason | None:
-        """Judge the escaped bytes of a body; it may let pass what `judge` will refuse, never the reverse."""
-        ...
-
     def judge(self, html: str) -> Reason | None:
         """Judge a body. None to keep it."""
+        ...
+
+    def judge_escaped(self, bodies: Sequence[bytes]) -> list[Reason | None]:
+        """Judge many bodies of vouched rows, as the file holds them."""
         ...
 
     def reply(self, html: str) -> str:
@@ -138,9 +139,8 @@ def scan(split: Split, editor: Editor) -> Scanned:
     if asked.ids:
         found.lowest_question, found.highest_question = min(asked.ids), max(asked.ids)
         found.places = asked.ids.tobytes() + asked.offsets.tobytes()
-    first = dict(zip(reversed(asked.ids), reversed(asked.offsets), strict=True))
-    found.asked.extend(first.get(parent, -1) for parent in found.parents)
-    found.packed = zlib.compress(orjson.dumps([rivals.judged(at, editor) for at in range(len(found.ids))]), 1)
+    found.asked.frombytes(_first_places(asked, found.parents).tobytes())
+    found.packed = zlib.compress(orjson.dumps(rivals.judged(found, editor)), 1)
     return found
 
 
@@ -153,51 +153,77 @@ class _Asked:
 
 
 class _Rivals:
-    """The bodies of the best answer that each question has in this split: only these are worth judging now."""
+    """The bodies of the answers at or above the score."""
 
     def __init__(self) -> None:
-        self._best: dict[int, int] = {}
-        self._bodies: dict[int, bytes | str] = {}
+        self._bodies: list[bytes | str] = []
 
     def add(self, found: Scanned, number: int, parent: int, points: int, offset: int, body: bytes | str) -> None:
         """An answer at or above the score. Its body is escaped where it is bytes."""
-        at, rival = len(found.ids), self._best.get(parent, -1)
         found.ids.append(number)
         found.parents.append(parent)
         found.scores.append(points)
         found.offsets.append(offset)
-        if rival < 0 or (points, -number) > (found.scores[rival], -found.ids[rival]):
-            self._bodies.pop(rival, None)
-            self._best[parent], self._bodies[at] = at, body
+        self._bodies.append(body)
 
-    def judged(self, at: int, editor: Editor) -> Reason | None:
-        """The judgement of the answer with index `at`."""
-        body = self._bodies.get(at)
-        if body is None:
-            return UNJUDGED
-        if isinstance(body, str):
-            return editor.judge(body)
-        return editor.quick(body) or editor.judge(rows.unescape_plain(body))
+    def add_all(self, found: Scanned, usual: Heads, bodies: Iterable[bytes | None]) -> None:
+        """Answers at or above the score, all of them vouched for."""
+        found.ids.frombytes(usual.ids.tobytes())
+        found.parents.frombytes(usual.parents.tobytes())
+        found.scores.frombytes(usual.scores.tobytes())
+        found.offsets.frombytes(usual.starts.tobytes())
+        self._bodies += [body for body in bodies if body is not None]
+
+    def judged(self, found: Scanned, editor: Editor) -> list[Reason | None]:
+        """A judgement of each: of the best answer that each question has in this split, as only these are worth it
+        now, UNJUDGED of the others."""
+        ids, parents, scores = (np.frombuffer(some, np.int64) for some in (found.ids, found.parents, found.scores))
+        order = np.lexsort((ids, -scores, parents))
+        first = np.append(True, np.diff(parents[order]) != 0)[: len(order)]
+        best = order[first].tolist()
+        escaped = [(at, body) for at in best if isinstance(body := self._bodies[at], bytes)]
+        judgements: list[Reason | None] = [UNJUDGED] * len(ids)
+        for (at, _), reason in zip(escaped, editor.judge_escaped([body for _, body in escaped]), strict=True):
+            judgements[at] = reason
+        for at in best:
+            if isinstance(body := self._bodies[at], str):
+                judgements[at] = editor.judge(body)
+        return judgements
+
+
+def _first_places(asked: _Asked, parents: array) -> np.ndarray:
+    """Offset of the first question with each Id, -1 where there is none."""
+    ids, offsets = np.frombuffer(asked.ids, np.int64), np.frombuffer(asked.offsets, np.int64)
+    wanted = np.frombuffer(parents, np.int64)
+    if not len(ids):
+        return np.full(len(wanted), -1)
+    order = np.argsort(ids, kind="stable")
+    at = order[np.minimum(ids.searchsorted(wanted, sorter=order), len(ids) - 1)]
+    return np.where(ids[at] == wanted, offsets[at], -1)
 
 
 def _usually(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, file: int, usual: Heads) -> None:
     """The fast path: rows whose heads are known. Only answers at or above the score are looked at any further."""
     answers, questions = usual.kinds == 2, usual.kinds == 1
     low = answers & (usual.scores < least)
-    found.low_ids.frombytes(usual.ids[low].tobytes())
-    found.low_scores.frombytes(usual.scores[low].tobytes())
+    lowest = usual.where(np.flatnonzero(low))
+    found.low_ids.frombytes(lowest.ids.tobytes())
+    found.low_scores.frombytes(lowest.scores.tobytes())
     found.others += int(np.count_nonzero(usual.kinds > 2))
     asked.ids.frombytes(usual.ids[questions].tobytes())
     asked.offsets.frombytes(usual.starts[questions].tobytes())
-    high = np.flatnonzero(answers & ~low)
-    columns = (usual.starts, usual.stops, usual.ids, usual.parents, usual.scores)
-    for start, stop, number, parent, score in zip(*(column[high].tolist() for column in columns), strict=True):
-        row = os.pread(file, stop - start, start).rstrip()
-        body = rows.vouched(row)
-        if body is None:
-            _exactly(found, rivals, asked, least, start, row)
-        else:
-            rivals.add(found, number, parent, score, start, body)
+    high = usual.where(np.flatnonzero(answers & ~low))
+    starts = high.starts.tolist()
+    some = [
+        os.pread(file, size, start).rstrip()
+        for size, start in zip((high.stops - high.starts).tolist(), starts, strict=True)
+    ]
+    bodies = rows.vouched(some)
+    unsure = [at for at, body in enumerate(bodies) if body is None]
+    for before, at in pairwise([-1, *unsure, len(bodies)]):
+        rivals.add_all(found, high.part(before + 1, at), bodies[before + 1 : at])
+        if at < len(bodies):
+            _exactly(found, rivals, asked, least, starts[at], some[at])
 
 
 def _exactly(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, offset: int, unit: bytes) -> None:
