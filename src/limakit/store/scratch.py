@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -11,7 +12,7 @@ def put(path: Path, rows: Iterable[Sequence[Any]]) -> None:
     """Write rows of arrays. The file is there as a whole or not at all, also where two do the same work twice; it is
     not forced to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")  # a name of its own, on a shared disk too
     with open(temporary, "wb") as out:
         for row in rows:
             for array in row:
