@@ -1,5 +1,5 @@
-"""Against llama.cpp's server on loopback, with the tests' tiny model as GGUF. llama.cpp is no dependency of limakit, so
-this is left out unless xllamacpp is installed or LIMAKIT_LLAMA_PYTHON names a Python that has it (docs/judges.md)."""
+"""Against llama.cpp's server on loopback, with the tests' tiny model as GGUF. Left out where neither xllamacpp is
+installed nor LIMAKIT_LLAMA_PYTHON names a Python that has it (docs/judges.md)."""
 
 import os
 import re

@@ -5,6 +5,7 @@ Results go to stdout, everything that moves goes to stderr.
 
 import logging
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -73,7 +74,8 @@ def _json_progress(what: str, done: float, total: float, unit: str, note: str = 
 
 
 class _Bar:
-    """A rich bar a piece of work, shown while it runs."""
+    """A rich bar a piece of work, drawn when it gets further: a thread that draws would keep workers from being copies
+    of this process, which start at once (`engine.LocalExecutor`)."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -90,8 +92,10 @@ class _Bar:
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[note]}[/dim]"),
             console=Console(stderr=True),
+            auto_refresh=False,
         )
         self._tasks: dict[str, Any] = {}
+        self._drawn = 0.0
 
     def __enter__(self) -> "_Bar":
         self._bars.start()
@@ -111,6 +115,9 @@ class _Bar:
         speed = self._bars.tasks[self._bars.task_ids.index(task)].speed
         if speed:
             self._bars.update(task, rate=f"{_short(speed)} {unit}/s")
+        if done >= total or time.monotonic() > self._drawn + 0.1:
+            self._bars.refresh()
+            self._drawn = time.monotonic()
 
 
 def _short(number: float) -> str:
