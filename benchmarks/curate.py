@@ -53,7 +53,8 @@ def main() -> None:
     load = os.getloadavg()[0]
     print(f"{size / 1e9:.2f} GB, {given.workers} workers, {os.cpu_count()} cores, load {load:.1f}")
     print(f"{'':30}{'MB/s':>8}{'CPU-s/GB':>10}{'RSS MB':>8}{'PSS MB':>8}")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}  # the latter as limakit
+    as_limakit = {"PYDANTIC_DISABLE_PLUGINS": "__all__", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **as_limakit}
     part = [sys.executable, __file__, *sys.argv[1:], "--part"]
     commands = {
         "cat (reading alone)": ["cat", str(posts)],
