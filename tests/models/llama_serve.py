@@ -4,11 +4,13 @@ serves a GGUF file on loopback, by xllamacpp or by llama-cpp-python[server]."""
 import runpy
 import sys
 import threading
+from importlib import import_module
+from typing import Any
 
 MODEL, PORT = sys.argv[1], int(sys.argv[2])
 
 try:
-    import xllamacpp  # type: ignore[import-not-found]
+    xllamacpp: Any = import_module("xllamacpp")  # its module has no types
 except ImportError:
     told = {"model": MODEL, "model_alias": "tiny", "host": "127.0.0.1", "port": PORT, "n_ctx": 512, "n_threads": 1}
     sys.argv[1:] = [part for name, value in told.items() for part in (f"--{name}", str(value))]
