@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-RUNS, DRAWS = int(os.environ.get("LIMAKIT_COVERAGE_RUNS", "60")), 1000
+RUNS, DRAWS = int(os.environ.get("LIMAKIT_COVERAGE_RUNS", "120")), 1000
 TABLE = os.environ.get("LIMAKIT_COVERAGE_TABLE")
 Random = np.random.Generator
 Ends = tuple[float, float]
