@@ -1,18 +1,21 @@
 """From trained weights to the published folder: Hugging Face files, held-out loss, samples and a model card."""
 
 import copy
+import json
 import math
 import shutil
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, count, islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from corpus import END, SUBSETS, documents, encode
 from tokenizers import Tokenizer
 from torch.nn import functional as F
-from training import Report
+from training import Plan
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -25,6 +28,8 @@ HELD_OUT_TOKENS = 200_000
 WINDOW = 1024
 PROMPTS = ("The city of", "In order to learn a new language, you should", "A function is")
 CARD = Path(__file__).parent / "card.md"
+RECORD = "training.json"
+"""File of a published folder that lists its runs of training, oldest first (`Report.record`)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,20 @@ class Measurement:
     bits_per_byte: float
 
 
-def export(model: LlamaForCausalLM, tokenizer: Tokenizer, report: Report, corpus: Path, out: Path) -> list[Measurement]:
+def earlier(folder: Path) -> list[dict[str, Any]]:
+    """The runs of training that a published folder has behind it.
+
+    Raises:
+        SystemExit: the folder does not say.
+    """
+    if not (folder / RECORD).exists():
+        sys.exit(f"{folder}: no {RECORD}; --start takes a folder that this script has written")
+    return json.loads((folder / RECORD).read_text(encoding="utf-8"))
+
+
+def export(
+    model: LlamaForCausalLM, tokenizer: Tokenizer, runs: Sequence[dict[str, Any]], plan: Plan, corpus: Path, out: Path
+) -> list[Measurement]:
     """Write the folder beside its destination, measure what was written, add the card, and put the files in place."""
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -46,10 +64,10 @@ def export(model: LlamaForCausalLM, tokenizer: Tokenizer, report: Report, corpus
     # Everything reported is measured on the files as a user would load them.
     loaded = AutoModelForCausalLM.from_pretrained(partial, dtype=torch.float32).eval()
     measurements = [
-        measure(loaded, tokenizer, documents(corpus, subset, report.plan.refused, held_out=True), subset)
-        for subset in SUBSETS
+        measure(loaded, tokenizer, documents(corpus, subset, plan.refused, held_out=True), subset) for subset in SUBSETS
     ]
-    (partial / "README.md").write_text(card(loaded, report, measurements, samples(partial)), encoding="utf-8")
+    (partial / "README.md").write_text(card(loaded, runs, plan, measurements, samples(partial)), encoding="utf-8")
+    (partial / RECORD).write_text(json.dumps(runs) + "\n", encoding="utf-8")
     out.mkdir(parents=True, exist_ok=True)
     for file in partial.iterdir():
         file.chmod(0o644)
@@ -107,7 +125,11 @@ def samples(folder: Path) -> list[tuple[str, str]]:
 
 
 def card(
-    model: PreTrainedModel, report: Report, measurements: list[Measurement], continued: list[tuple[str, str]]
+    model: PreTrainedModel,
+    runs: Sequence[dict[str, Any]],
+    plan: Plan,
+    measurements: list[Measurement],
+    continued: list[tuple[str, str]],
 ) -> str:
     """Fill the model card's template with what this run was and what it reached."""
     config = model.config
@@ -120,21 +142,37 @@ def card(
         feed_forward=config.intermediate_size,
         vocab=config.vocab_size,
         positions=config.max_position_embeddings,
-        tokens=f"{report.tokens / 1e6:.1f} million",
-        planned_tokens=f"{report.plan.tokens / 1e6:g} million",
-        planned_minutes=f"{report.plan.minutes:g}",
-        minutes=f"{report.seconds / 60:.0f}",
-        speed=f"{report.tokens / report.seconds:,.0f}",
-        lengths=", ".join(f"{count / 1e6:.1f} million at length {length}" for length, count in report.lengths.items()),
-        mixture=", ".join(f"{subset} {share:.0%}" for subset, share in report.plan.mixture.items()),
-        precision=report.precision,
-        refused=len(report.plan.refused),
-        curve="\n".join(f"| {tokens / 1e6:.1f} | {loss:.3f} |" for tokens, loss in thin(report.curve)),
+        tokens=f"{sum(run['tokens'] for run in runs) / 1e6:.1f} million",
+        minutes=f"{sum(run['seconds'] for run in runs) / 60:.0f}",
+        runs="\n".join(map(run_row, count(1), runs)),
+        mixture=", ".join(f"{subset} {share:.0%}" for subset, share in plan.mixture.items()),
+        refused=len(plan.refused),
+        curve="\n".join(f"| {tokens / 1e6:.1f} | {loss:.3f} |" for tokens, loss in whole_curve(runs)),
         held_out="\n".join(
             f"| {m.subset} | {m.tokens:,} | {m.nats_per_token:.3f} | {m.bits_per_byte:.3f} |" for m in measurements
         ),
         samples="\n\n".join(f"```text\n[{prompt}]{text}\n```" for prompt, text in continued),
     )
+
+
+def run_row(number: int, run: dict[str, Any]) -> str:
+    """One run of training as a line of the card's table."""
+    windows = ", ".join(f"{tokens / 1e6:.1f} million at {length}" for length, tokens in run["windows"])
+    speed = run["tokens"] / run["seconds"]
+    return (
+        f"| {number} | {run['tokens'] / 1e6:.1f} million | {run['seconds'] / 60:.0f} | {speed:,.0f}"
+        f" | {run['precision']} | {windows} |"
+    )
+
+
+def whole_curve(runs: Sequence[dict[str, Any]]) -> list[tuple[int, float]]:
+    """The thinned loss curves of all runs, one after the other: tokens since the first run's start, and nats."""
+    ends = accumulate(run["tokens"] for run in runs)
+    return [
+        (end - run["tokens"] + tokens, loss)
+        for end, run in zip(ends, runs, strict=True)
+        for tokens, loss in thin(run["curve"])
+    ]
 
 
 def thin(curve: list[tuple[int, float]], points: int = 12) -> list[tuple[int, float]]:

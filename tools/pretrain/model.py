@@ -3,7 +3,11 @@
 Letters after the underscore name a tensor's axes: B batch, T time, C channel, D head width, H head, V vocabulary.
 """
 
+import sys
+from pathlib import Path
+
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -37,6 +41,17 @@ def build(vocab: int, end: int) -> LlamaForCausalLM:
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             torch.nn.init.normal_(weight, std=config.initializer_range / (2 * config.num_hidden_layers) ** 0.5)
     return model
+
+
+def resume(folder: Path, tokenizer: Tokenizer) -> LlamaForCausalLM:
+    """Return a published model to train further, in float32.
+
+    Raises:
+        SystemExit: its tokenizer is not the corpus's.
+    """
+    if Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab() != tokenizer.get_vocab():
+        sys.exit(f"{folder}: its tokenizer is not the one that this corpus gives; train from nothing, without --start")
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
 def next_token_loss(model: LlamaForCausalLM, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pretrain limakit's embedded base model from scratch, on a CPU, and write it as a Hugging Face folder."""
+"""Pretrain limakit's embedded base model, on a CPU, and write it as a Hugging Face folder."""
 
 import argparse
 import sys
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 from corpus import END, Protected, contaminated, pack, train_tokenizer
-from export import export
-from model import build
+from export import earlier, export
+from model import build, resume
 from training import Plan, train
 from transformers.utils import logging
 
@@ -28,7 +28,9 @@ def main(words: list[str] | None = None) -> int:
     sizes = ", ".join(f"{subset} {path.stat().st_size / 2e6:.1f}M tokens" for subset, path in streams.items())
     print(f"packed: {sizes}", flush=True)
     torch.manual_seed(SEED)
-    model = build(VOCABULARY, tokenizer.get_vocab()[END])
+    end = tokenizer.get_vocab()[END]
+    model = resume(arguments.start, tokenizer) if arguments.start else build(VOCABULARY, end)
+    runs = earlier(arguments.start) if arguments.start else []
     print(f"model: {model.num_parameters():,} parameters", flush=True)
     plan = Plan(
         streams,
@@ -38,9 +40,10 @@ def main(words: list[str] | None = None) -> int:
         seed=SEED,
         state=arguments.cache / "state.safetensors",
         refused=tuple(refused),
+        seen=sum(run["tokens"] for run in runs),
     )
     report = train(model, plan)
-    for measurement in export(model, tokenizer, report, arguments.corpus, arguments.out):
+    for measurement in export(model, tokenizer, [*runs, report.record()], report.plan, arguments.corpus, arguments.out):
         print(f"held out: {measurement.subset} {measurement.bits_per_byte:.4f} bits per byte", flush=True)
     plan.state.unlink()
     return 0
@@ -51,6 +54,9 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="folder of the three .jsonl.zst files")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model; its files are replaced")
+    parser.add_argument(
+        "--start", type=Path, help="folder of a model made here, to train it further (default: from nothing)"
+    )
     parser.add_argument(
         "--cache",
         type=Path,

@@ -1,4 +1,4 @@
-"""The training loop: one pass from random weights to an annealed model, which a kill only interrupts."""
+"""The training loop: one pass from random or published weights to an annealed model, which a kill only interrupts."""
 
 import copy
 import hashlib
@@ -46,11 +46,23 @@ class Plan:
     """File from which a killed run goes on."""
     refused: tuple[str, ...] = ()
     """Ids of documents left out as contaminated."""
+    seen: int = 0
+    """Tokens that the weights at the start have been trained on; windows are drawn from there on."""
 
     def mark(self) -> str:
         """A name for the plan: a state of another one is not taken up."""
         names = {subset: path.name for subset, path in self.streams.items()}
-        told = [names, dict(self.mixture), self.tokens, self.seed, LENGTHS, BATCH_TOKENS, MICRO_BATCH_TOKENS, WORKERS]
+        told = [
+            names,
+            dict(self.mixture),
+            self.tokens,
+            self.seed,
+            self.seen,
+            LENGTHS,
+            BATCH_TOKENS,
+            MICRO_BATCH_TOKENS,
+            WORKERS,
+        ]
         return hashlib.sha256(json.dumps([*told, str(PRECISION)]).encode()).hexdigest()
 
 
@@ -63,7 +75,13 @@ class Report:
     seconds: float = 0.0
     lengths: dict[int, int] = field(default_factory=dict)
     curve: list[tuple[int, float]] = field(default_factory=list)
+    """Tokens of this run, and the mean loss of the steps before them, in nats per token."""
     precision: str = str(PRECISION).removeprefix("torch.")
+
+    def record(self) -> dict[str, Any]:
+        """What a later run and the card need of it, as JSON holds it; windows as pairs of length and tokens."""
+        told = {name: getattr(self, name) for name in ("tokens", "seconds", "precision", "curve")}
+        return {**told, "windows": list(self.lengths.items())}
 
 
 class Muon:
@@ -167,7 +185,7 @@ def work(model: LlamaForCausalLM, plan: Plan, exchange: Exchange, worker: int) -
     share, recent = take_up(plan, report, weights, muon, adam)
     spent, began = report.seconds, time.monotonic()
     while share < 1:
-        step = report.tokens // BATCH_TOKENS
+        step = (plan.seen + report.tokens) // BATCH_TOKENS
         length = [length for start, length in LENGTHS if share >= start][-1]
         model.zero_grad()
         total = 0.0
