@@ -25,7 +25,7 @@ FIRST = (
     "tests/judge/test_marathon.py",
     "tests/models/test_real_server.py",
 )
-"""Files that take longest, which begin first: else the last of them runs on one worker while the others have nothing."""
+"""Files that take longest begin first: else the last of them runs on one worker while the others have nothing."""
 TEXT = [
     "How do I keep basil alive on a windowsill? Give it light, water it from below and pinch the tips.",
     "Explain why the sky is blue. Short waves scatter more than long ones, so blue reaches us from everywhere.",
