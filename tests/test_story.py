@@ -36,7 +36,7 @@ max_test_prompts = 6
 [train]
 epochs = 2
 batch_size = 4
-max_tokens = 96
+max_tokens = 192
 learning_rate = 1e-3
 final_learning_rate = 1e-4
 

@@ -130,9 +130,12 @@ def test_kill_9_ends_in_the_same_bytes(tiny_model: Path, tmp_path: Path) -> None
     fork = multiprocessing.get_context("fork")  # which needs no second import of torch
     told, telling = fork.Pipe(duplex=False)
 
+    def tell(what: str, done: float, total: float, unit: str, note: str = "") -> None:
+        telling.send(done)
+
     def victim() -> None:
         torch.set_num_threads(1)  # the threads of the process that forks are not there any more
-        answer_with(tiny_model, tmp_path / "killed", lambda what, done, *rest: telling.send(done))
+        answer_with(tiny_model, tmp_path / "killed", tell)
 
     process = fork.Process(target=victim)
     process.start()
