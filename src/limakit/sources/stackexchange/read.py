@@ -30,7 +30,7 @@ from limakit.store.spill import Place, Spill
 
 SOURCE = "stackexchange"
 SPLIT_BYTES = 32 << 20
-BATCH = 256
+BATCH = 64
 
 
 Questions = list[tuple[Scanned, Place]]
