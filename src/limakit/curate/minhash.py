@@ -98,7 +98,7 @@ def near_duplicates(marks: Signatures, order: Sequence[int], least: float) -> di
     for number in sharing:
         if of[number] >= 0:
             continue
-        near = np.unique(np.concatenate([texts_in(bucket) for bucket in buckets_of(number).tolist()]))
+        near = _distinct(np.sort(np.concatenate([texts_in(bucket) for bucket in buckets_of(number).tolist()])))
         near = near[turns[near] > turns[number]]
         equal = np.mean(marks[near] == marks[number], axis=1)
         before = similarity[near]
@@ -120,7 +120,7 @@ def _shared_buckets(marks: Signatures, rows: int) -> tuple[Any, Any]:
     for band in range(PLACES // rows):
         keys = _joined(marks[:, band * rows : (band + 1) * rows])
         ordered = np.sort(keys)
-        shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        shared = _distinct(ordered[1:][ordered[1:] == ordered[:-1]])
         seen = np.zeros(1 << 16, bool)  # most keys are seen at once to be nobody else's
         seen[shared >> U64(48)] = True
         maybe = np.flatnonzero(seen[keys >> U64(48)])
@@ -130,6 +130,11 @@ def _shared_buckets(marks: Signatures, rows: int) -> tuple[Any, Any]:
         numbers.append(buckets[sure] + count)
         count += len(shared)
     return np.concatenate(owners), np.concatenate(numbers)
+
+
+def _distinct(ordered: Any) -> Any:
+    """The numbers of an ascending row, each once; `np.unique` would import all of numpy.ma."""
+    return ordered[np.append(ordered[1:] != ordered[:-1], True)[: len(ordered)]]
 
 
 def _grouped(keys: Any, values: Any) -> Callable[[int], Any]:
