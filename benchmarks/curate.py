@@ -55,6 +55,7 @@ def main() -> None:
     print(f"{'':30}{'MB/s':>8}{'CPU-s/GB':>10}{'RSS MB':>8}{'PSS MB':>8}")
     as_limakit = {"PYDANTIC_DISABLE_PLUGINS": "__all__", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **as_limakit}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as what is installed is
     part = [sys.executable, __file__, *sys.argv[1:], "--part"]
     commands = {
         "cat (reading alone)": ["cat", str(posts)],

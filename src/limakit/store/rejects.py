@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
 """Columns as in `records.Reject`."""
 DICTIONARY: Any = ["source", "site", "rule", "detail"]
 ROW_GROUP = 1 << 16
-_FORM: Any = {"compression": "zstd", "use_dictionary": DICTIONARY}
+_FORM: Any = {"compression": "zstd", "use_dictionary": DICTIONARY, "write_statistics": False}
 HIDDEN = "forgotten"
 """Stands for the Id of a post by somebody forgotten."""
 
