@@ -243,7 +243,14 @@ def lxml_scan(posts: Path, given: argparse.Namespace) -> int:
     return high
 
 
-PARTS = {"job": job, "curation": curation, "scan": scan, "polars": polars_scan, "duckdb": duckdb_scan, "lxml": lxml_scan}
+PARTS = {
+    "job": job,
+    "curation": curation,
+    "scan": scan,
+    "polars": polars_scan,
+    "duckdb": duckdb_scan,
+    "lxml": lxml_scan,
+}
 
 
 @dataclass
