@@ -190,11 +190,10 @@ def scan(posts: Path, given: argparse.Namespace) -> list[int]:
     )
     work = splits(0, str(posts), posts.stat().st_size, 32 << 20)
     parts = list(LocalExecutor(given.workers).map(partial(scan, editor=editor), work))
-    best = [
-        sum(number for number, reason in zip(some.ids.tolist(), some.reasons, strict=True) if reason != NOT_BEST)
-        for some in best_answers({0: parts}, [""])
-    ]
-    return [sum(sum(part.low_ids) for part in parts), sum(best)]
+    best = 0
+    for some in best_answers({0: parts}, [""]):
+        best += int(some.ids[some.against != some.reasons.index(NOT_BEST)].sum())
+    return [sum(sum(part.low_ids) for part in parts), best]
 
 
 def polars_scan(posts: Path, given: argparse.Namespace) -> list[int]:
