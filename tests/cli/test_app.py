@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ def fails(*words: object) -> str:
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("limakit: ")
     return lines[0]
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    done = limakit("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"limakit {version('limakit')}\n", "")
 
 
 def test_help_imports_neither_torch_nor_anything_heavy() -> None:
