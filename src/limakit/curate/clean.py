@@ -71,7 +71,9 @@ def markdown(html: str) -> str:
     """One post's HTML as Markdown, without a final newline."""
     if not html.isascii() and any(character in html for character in _PRIVATE):
         html = html.translate(_NO_PRIVATE)
-    return tidy(_ESCAPE.sub(r"\1", _converted(html.replace("\\", _BACKSLASH))).replace(_BACKSLASH, "\\"))
+    text = _converted(html.replace("\\", _BACKSLASH))
+    text = _ESCAPE.sub(r"\1", text) if "\\" in text else text
+    return tidy(text.replace(_BACKSLASH, "\\"))
 
 
 def _converted(html: str) -> str:
