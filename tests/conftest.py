@@ -12,12 +12,32 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+FIRST = (
+    "tests/test_story.py",
+    "tests/train/test_parallel.py",
+    "tests/models/test_local.py",
+    "tests/experiments/test_ablate.py",
+    "tests/report/test_coverage.py",
+    "tests/web/test_load.py",
+    "tests/web/test_desk_browser.py",
+    "tests/web/test_browser.py",
+    "tests/train/test_speed.py",
+    "tests/judge/test_marathon.py",
+    "tests/models/test_real_server.py",
+)
+"""Files that take longest begin first: else the last of them runs on one worker while the others have nothing."""
 TEXT = [
     "How do I keep basil alive on a windowsill? Give it light, water it from below and pinch the tips.",
     "Explain why the sky is blue. Short waves scatter more than long ones, so blue reaches us from everywhere.",
     "def add(a, b):\n    return a + b\n",
     "The capital of a country is where its government sits; it need not be the largest city.",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first; within a file, and among the others, as collected."""
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(FIRST)))
 
 
 def build_model(folder: Path, *, vocab: int = 384, tie: bool = True, layers: int = 2) -> Path:

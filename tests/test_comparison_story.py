@@ -2,27 +2,21 @@
 
 import csv
 import json
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 
 from starlette.testclient import TestClient
 
 from limakit.store import members
-from limakit.store.people import FILE, People
-from limakit.store.study import Study
+from limakit.store.people import People
+from limakit.store.study import PEOPLE_DB, Study
 from limakit.web.app import create_app
 from limakit.web.studio import Studio
+from tests.commands import limakit
 
 HOME = "http://127.0.0.1:8400"
 HEADERS = {"accept": "application/json", "sec-fetch-site": "same-origin", "origin": HOME}
 PROMPTS = [f"How do I keep plant number {n} alive?" for n in range(12)]
-
-
-def limakit(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "limakit", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def write_files(folder: Path) -> None:
@@ -41,7 +35,7 @@ def write_files(folder: Path) -> None:
 
 def vote(study: Study) -> list[dict]:
     """A colleague prefers ours wherever they can tell it; returns what they were shown."""
-    with People.open(study.path(FILE)) as people:
+    with People.open(study.path(PEOPLE_DB)) as people:
         here = Studio(study, people)
         browser = TestClient(create_app(here), base_url=HOME, headers=HEADERS)
         with people.write() as connection:

@@ -5,16 +5,18 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from limakit.records import Example, Pair, Prompt, Response, Verdict
 from limakit.store.files import read_json, read_jsonl
+from tests.commands import fails, limakit, process
+from tests.nursery import Nursery
 
 RECIPE = """
 [base]
@@ -34,25 +36,21 @@ max_test_prompts = 6
 [train]
 epochs = 2
 batch_size = 4
-max_tokens = 192
+max_tokens = 96
 learning_rate = 1e-3
 final_learning_rate = 1e-4
 
 [generate]
-max_new_tokens = 24
+max_new_tokens = 12
 slots = 2
 """
 
 STAGES = ["curate", "train/tuned", "generate/tuned", "generate/base", "compare", "judge/metric-rouge-l", "report"]
 
 
-def command(study: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "limakit", "run", str(study), "--json", *more]
-
-
-def run(study: Path) -> list[dict]:
+def run(study: Path, how: Callable[..., Any] = process) -> list[dict]:
     """Run a study to its end; the outcomes of its stages."""
-    done = subprocess.run(command(study), capture_output=True, text=True, check=False, timeout=300)
+    done = how("run", study, "--json")
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -130,12 +128,12 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(finished: Path, tmp
     shutil.copytree(finished, study)
     recipe = study / "recipe.toml"
     recipe.write_text(recipe.read_text() + "\n[judge]\ntie_band = 50.0\n")
-    states = {o["stage"]: o["state"] for o in run(study)}
+    states = {o["stage"]: o["state"] for o in run(study, limakit)}
     assert states.pop("judge/metric-rouge-l") == states.pop("report") == "done"
     assert set(states.values()) == {"unchanged"}
     train = study / "curate/train.jsonl"
     train.write_bytes(b"".join(train.read_bytes().splitlines(keepends=True)[1:]))
-    states = {o["stage"]: o["state"] for o in run(study)}
+    states = {o["stage"]: o["state"] for o in run(study, limakit)}
     assert states["curate"] == states["generate/base"] == "unchanged", "an edit by hand is kept"
     assert states["train/tuned"] == states["generate/tuned"] == states["report"] == "done"
 
@@ -153,35 +151,27 @@ def test_a_mistake_leaves_earlier_results_untouched(finished: Path, tmp_path: Pa
     else:
         recipe.write_text(text.replace("model =", "model = './gone' #"))
     before = {name: data for name, data in contents(study).items() if name != "recipe.toml"}
-    done = subprocess.run(command(study), capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in fails("run", study)
     assert {name: data for name, data in contents(study).items() if name != "recipe.toml"} == before
 
 
 def test_kill_at_any_moment_and_the_same_bytes(finished: Path, tmp_path: Path, tiny_model: Path) -> None:
     """kill -9 at random moments; whenever the study is finished in spite of it, its bytes are the undisturbed ones.
-    LIMAKIT_KILLS sets how many kills there are."""
+    What the last kill left is finished by a process with a start and a hash seed of its own. LIMAKIT_KILLS sets how
+    many kills there are."""
     kills, wanted = 0, int(os.environ.get("LIMAKIT_KILLS", "6"))
     chance, whole, rounds = random.Random(0), contents(finished), 0
-    begin = time.monotonic()
-    study = start(tmp_path / "0" / "study", tiny_model)
-    subprocess.run(command(study), capture_output=True, check=True, timeout=300)
-    length = time.monotonic() - begin
-    assert contents(study) == whole
-    while kills < wanted:
-        study = start(tmp_path / str(rounds := rounds + 1) / "study", tiny_model)
-        while True:
-            process = subprocess.Popen(command(study), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            try:
-                assert process.wait(chance.uniform(0, length)) == 0
-                break
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                kills += 1
-            if kills >= wanted:
-                subprocess.run(command(study), capture_output=True, check=True, timeout=300)
-                break
+    with Nursery() as nursery:
+        begin = time.monotonic()
+        study = start(tmp_path / "0" / "study", tiny_model)
+        assert nursery.run("run", study) == 0
+        length = time.monotonic() - begin
         assert contents(study) == whole
+        while kills < wanted:
+            study = start(tmp_path / str(rounds := rounds + 1) / "study", tiny_model)
+            while kills < wanted and (ended := nursery.run("run", study, seconds=chance.uniform(0, length))):
+                assert ended == -signal.SIGKILL
+                kills += 1
+            if kills == wanted:
+                run(study)
+            assert contents(study) == whole

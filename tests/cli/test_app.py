@@ -9,20 +9,7 @@ from pathlib import Path
 
 import pytest
 
-
-def limakit(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "limakit", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, timeout=120)
-
-
-def fails(*words: object) -> str:
-    """Run a command that must fail with code 2, and return its one line."""
-    done = limakit(*words)
-    assert done.returncode == 2, done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("limakit: ")
-    return lines[0]
+from tests.commands import fails, limakit, one_line, process
 
 
 def test_the_version_is_that_of_the_package() -> None:
@@ -61,11 +48,11 @@ def test_help_imports_neither_torch_nor_anything_heavy() -> None:
 
 def test_new_writes_a_recipe_and_never_overwrites_one(tmp_path: Path) -> None:
     study = tmp_path / "mine"
-    done = limakit("new", study, "--recipe", "quickstart")
+    done = process("new", study, "--recipe", "quickstart")
     assert done.returncode == 0
     assert f"limakit run {study}" in done.stdout
     before = (study / "recipe.toml").read_bytes()
-    assert "there is a study here already" in fails("new", study)
+    assert "there is a study here already" in one_line(process("new", study))
     assert (study / "recipe.toml").read_bytes() == before
     assert "Choose one of: ablations, compare, lima, quickstart" in fails("new", tmp_path / "other", "--recipe", "lama")
 
@@ -94,7 +81,7 @@ def test_new_for_machines(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_one_line_that_names_the_next_step(tmp_path: Path) -> None:
-    assert "limakit new" in fails("run", tmp_path / "nowhere")
+    assert "limakit new" in one_line(process("run", tmp_path / "nowhere"))
     (tmp_path / "recipe.toml").write_text("[train]\nepoch = 1\n")
     assert "nearest known name is 'epochs'" in fails("run", tmp_path)
     (tmp_path / "recipe.toml").write_text("[train]\nepochs = 'many'\n")
@@ -134,7 +121,7 @@ def test_ctrl_c_is_one_line(
 
 
 def test_a_mistake_for_machines(tmp_path: Path) -> None:
-    done = limakit("run", tmp_path / "nowhere", "--json")
+    done = process("run", tmp_path / "nowhere", "--json")
     assert done.returncode == 2
     assert "no such study" in json.loads(done.stdout)["error"]
 

@@ -1,11 +1,11 @@
 """Variants of a study: what differs differs, what is common is done once, and the numbers are those of the answers."""
 
 import json
+import multiprocessing
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,19 @@ def results(root: Path) -> dict[str, bytes]:
     """Every byte that is a result."""
     found = {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
     return {name: data for name, data in found.items() if ".lock" not in name and ".cache/" not in name}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Here and in further processes: a run notes how many it had, and those of a process that forks are not there any
+    more in its fork."""
+    torch = pytest.importorskip("torch")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OMP_NUM_THREADS", "1")
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -245,12 +258,13 @@ def test_devices_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch)
 
 def test_killed_and_run_again_it_ends_in_the_same_bytes(finished: Path, tmp_path: Path, tiny_model: Path) -> None:
     root = start(tmp_path / "study", tiny_model)
-    command = [sys.executable, "-m", "limakit", "ablate", str(root), "--quiet"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (root / "ablate/unfiltered/.work").exists() and process.poll() is None:
+    process = multiprocessing.get_context("fork").Process(target=limakit, args=("ablate", root))  # imports nothing
+    process.start()
+    while not (root / "ablate/unfiltered/.work").exists() and process.is_alive():
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert not (root / "ablate/report").exists()
     limakit("ablate", root)
     assert results(root) == results(finished)

@@ -19,8 +19,8 @@ from limakit.experiments.dialogue_numbers import facts, reckon
 from limakit.records import Example, Grade, Prompt, Response, Turn
 from limakit.store import members
 from limakit.store.files import read_json, read_jsonl
-from limakit.store.people import FILE, People
-from limakit.store.study import Study
+from limakit.store.people import People
+from limakit.store.study import PEOPLE_DB, Study
 from limakit.web.app import create_app
 from limakit.web.studio import Studio
 from tests.models.provider import serve
@@ -166,7 +166,7 @@ def test_people_grade_blind_and_a_model_grades_beside_them(study: Path) -> None:
 
 def vote(study: Path, name: str, label: str) -> list[dict[str, Any]]:
     """Somebody grades every turn in the studio; returns what they saw."""
-    with People.open(study / FILE) as people:
+    with People.open(study / PEOPLE_DB) as people:
         here = Studio(Study(study), people)
         browser = TestClient(create_app(here), base_url=HOME, headers=SCRIPT)
         with people.write() as connection:

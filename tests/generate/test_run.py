@@ -1,14 +1,13 @@
 """Responses in order, counted, and the same bytes after any kill."""
 
+import multiprocessing
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from limakit.engine import silent
+from limakit.engine import Progress, silent
 from limakit.generate.run import PARTS, RESPONSES, TURNS, respond
 from limakit.models.sampler import Answer, Request, ScriptedSampler, sampling
 from limakit.recipe import Generate
@@ -116,13 +115,7 @@ def test_progress_is_told_at_every_answer(tmp_path: Path) -> None:
     assert {done for done, _ in told} == set(range(1, 23))
 
 
-def tell(what: str, done: float, total: float, unit: str, note: str = "") -> None:
-    """Progress on standard output, for a process that is watched."""
-    sys.stdout.write(f"{done}\n")
-    sys.stdout.flush()
-
-
-def answer_with(model: Path, folder: Path) -> None:
+def answer_with(model: Path, folder: Path, tell: Progress = silent) -> None:
     """20 prompts in three blocks by a real model; also run in a process of its own."""
     from limakit.models.local import load_system
 
@@ -132,18 +125,24 @@ def answer_with(model: Path, folder: Path) -> None:
 
 def test_kill_9_ends_in_the_same_bytes(tiny_model: Path, tmp_path: Path) -> None:
     """Killed while it answers the second block: the first is kept, the others are made again."""
-    pytest.importorskip("torch")
-    code = "from tests.generate.test_run import *; answer_with(Path(sys.argv[1]), Path(sys.argv[2]))"
-    command = [sys.executable, "-c", code, str(tiny_model), str(tmp_path / "killed")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip() == "11":
-            process.send_signal(signal.SIGKILL)
-            break
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
+    torch = pytest.importorskip("torch")
+    answer_with(tiny_model, tmp_path / "whole")
+    fork = multiprocessing.get_context("fork")  # which needs no second import of torch
+    told, telling = fork.Pipe(duplex=False)
+
+    def victim() -> None:
+        torch.set_num_threads(1)  # the threads of the process that forks are not there any more
+        answer_with(tiny_model, tmp_path / "killed", lambda what, done, *rest: telling.send(done))
+
+    process = fork.Process(target=victim)
+    process.start()
+    telling.close()
+    while told.recv() != 11:
+        pass
+    process.kill()
+    process.join()
+    told.close()
+    assert process.exitcode == -signal.SIGKILL
     assert (tmp_path / "killed" / PARTS / "00000.jsonl").exists()
     answer_with(tiny_model, tmp_path / "killed")
-    answer_with(tiny_model, tmp_path / "whole")
     assert (tmp_path / "killed" / RESPONSES).read_bytes() == (tmp_path / "whole" / RESPONSES).read_bytes()

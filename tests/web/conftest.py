@@ -7,8 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from limakit.store import members
-from limakit.store.people import FILE, People
-from limakit.store.study import Study
+from limakit.store.people import People
+from limakit.store.study import PEOPLE_DB, Study
 from limakit.web.app import create_app
 from limakit.web.studio import Studio
 from tests.store.conftest import postgres_url
@@ -25,7 +25,7 @@ SCRIPT = {"accept": "application/json", "sec-fetch-site": "same-origin", "origin
 def studio(tmp_path: Path) -> Iterator[Studio]:
     """The studio of a study with twelve pairs."""
     root = write_study(tmp_path / "mystudy")
-    with People.open(root / FILE) as people:
+    with People.open(root / PEOPLE_DB) as people:
         yield Studio(Study(root), people)
 
 

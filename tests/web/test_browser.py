@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import func, select
 
 from limakit.store import members, votes
-from limakit.store.people import FILE, People
+from limakit.store.people import People
 from limakit.store.people_schema import assignments
 from limakit.store.people_schema import votes as table
-from limakit.store.study import Study
+from limakit.store.study import PEOPLE_DB, Study
 from limakit.web.studio import Studio
 from tests.report.hostile import HOSTILE
 from tests.web.served import CHROMIUM, serving
@@ -65,7 +65,7 @@ def visit(chromium: "Browser", tmp_path: Path) -> Iterator[Callable[..., tuple[V
 
     def come(role: members.Role = "annotator", width: int = 1280, **settings: Any) -> tuple[Visit, Studio]:
         root = write_study(tmp_path / "mystudy", **settings)
-        people = People.open(root / FILE)
+        people = People.open(root / PEOPLE_DB)
         studio = Studio(Study(root), people)
         running = serving(studio)
         url = running.__enter__()

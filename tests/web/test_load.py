@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from limakit.store.people import FILE, People
+from limakit.store.people import People
 from limakit.store.people_schema import assignments, votes
-from limakit.store.study import Study
+from limakit.store.study import PEOPLE_DB, Study
 from limakit.web.studio import Studio
 from tests import postgres
 from tests.web.load import Annotator, Tally, let_in
@@ -48,7 +48,7 @@ async def load(process: Process, sessions: list[tuple[str, str]], tally: Tally, 
 def test_every_acknowledged_vote_is_there_once(database: str, tmp_path: Path, request: pytest.FixtureRequest):
     root = write_study(tmp_path / "mystudy", count=VOTES, shared=VOTES)
     url = postgres.empty(request.getfixturevalue("postgres_url")) if database == "postgresql" else None
-    place = url or root / FILE
+    place = url or root / PEOPLE_DB
     with People.open(place) as people:
         sessions = let_in(people, PEOPLE, Studio(Study(root), people).cookie)
     process, tally = Process(root, url), Tally()

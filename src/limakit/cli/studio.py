@@ -41,8 +41,8 @@ def studio(
     """Open the studio: review, write, compare blind, grade, see results and chat in the browser."""
     import uvicorn
 
-    from limakit.store.people import FILE, People
-    from limakit.store.study import Study
+    from limakit.store.people import People
+    from limakit.store.study import PEOPLE_DB, Study
     from limakit.web.app import create_app
     from limakit.web.auth import first_password
     from limakit.web.studio import Studio
@@ -51,7 +51,7 @@ def studio(
     _ = opened.recipe
     listening = _listen(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
-    work = People.open(database or opened.path(FILE))
+    work = People.open(database or opened.path(PEOPLE_DB))
     password = first_password(work, time.time())
     app = create_app(Studio(opened, work), local=host in LOCAL)
     lines = [f"The studio of {opened.name} is at {url}"]
@@ -81,12 +81,12 @@ def _listen(host: str, port: int) -> socket.socket:
 @contextmanager
 def _working(study: Path, database: str | None) -> Iterator[tuple["Study", "People"]]:
     """A study whose recipe has been read, and its people's work, closed at the end."""
-    from limakit.store.people import FILE, People
-    from limakit.store.study import Study
+    from limakit.store.people import People
+    from limakit.store.study import PEOPLE_DB, Study
 
     opened = Study(study)
     _ = opened.recipe
-    with People.open(database or opened.path(FILE)) as work:
+    with People.open(database or opened.path(PEOPLE_DB)) as work:
         yield opened, work
 
 

@@ -13,12 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import style
-from matplotlib.figure import Figure
-from sklearn.cluster import KMeans
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits
 
 from limakit.curate.attribution import FEWEST_POINTS
 from limakit.curate.lengths import response
@@ -56,6 +50,9 @@ def topic_map(splits: Splits) -> Topics | None:
     drawn = [(name, item) for name, items in kinds for item in items[:: -(-len(items) // MOST) or 1]]
     if len(drawn) < FEWEST_POINTS:
         return None
+    from sklearn.cluster import KMeans  # with what is imported below, two seconds that only a map takes
+    from threadpoolctl import threadpool_limits
+
     texts = ["\n".join((item.messages[0].content, response(item))) for _, item in drawn]
     vectors = whole(Latent(texts)(texts)).astype(np.float64)
     with threadpool_limits(1):  # sums in parallel come out differently each time
@@ -79,12 +76,16 @@ def _rounded(places: Any) -> list[list[float]]:
 
 def _layout(vectors: Any) -> Any:
     """Places in the plane, (points, 2)."""
+    from sklearn.manifold import TSNE
+
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     return TSNE(2, perplexity=perplexity, init="pca", random_state=0, n_jobs=1).fit_transform(vectors)
 
 
 def _labels(texts: Sequence[str], regions: Any, places: Any) -> list[tuple[str, float, float]]:
     """For each region the two words that most tell it from the rest, or none, and where they stand."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     sets = [
         {word for word in words_of(text) if _LABEL.fullmatch(word) and word not in ENGLISH_STOP_WORDS} for text in texts
     ]
@@ -111,6 +112,9 @@ def _labels(texts: Sequence[str], regions: Any, places: Any) -> list[tuple[str, 
 
 
 def _drawing(kinds: Sequence[str], places: Any, labels: Sequence[tuple[str, float, float]]) -> str:
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
     with style.context(["default", _LOOK]):
         figure = Figure(figsize=(7.2, 5.6))
         axes = figure.add_axes((0.01, 0.09, 0.98, 0.9))

@@ -76,7 +76,7 @@ def write(
 def write_topics(folder: Path, splits: Splits, dev: Sequence[Prompt] = (), test: Sequence[Prompt] = ()) -> str:
     """Write topics.svg and topics.json, the map of the splits with their further prompts, where there is enough to
     show; returns the picture's name, else nothing."""
-    from limakit.curate.topics import topic_map  # scikit-learn and matplotlib: two seconds that only this takes
+    from limakit.curate.topics import topic_map
 
     found = topic_map(with_given(splits, dev, test))
     if found:

@@ -11,7 +11,7 @@ from math import ceil, log2, sqrt
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from limakit.report.resample import bootstrap_interval, resampled_rates
 from limakit.report.significance import holm, wilcoxon
@@ -140,4 +140,4 @@ def prompts_needed(difference: float, spread: float, confidence: float) -> int:
 
 
 def _reach(confidence: float) -> float:
-    return float(norm.isf((1 - confidence) / 2) + norm.isf(1 - POWER))
+    return float(-ndtri((1 - confidence) / 2) - ndtri(1 - POWER))

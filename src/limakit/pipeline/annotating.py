@@ -14,7 +14,7 @@ from limakit.engine import Progress
 from limakit.pipeline.outcome import Outcome, published, unchanged
 from limakit.records import Pair, Prompt, Response
 from limakit.store.files import read_jsonl, write_jsonl
-from limakit.store.study import MANIFEST, Study
+from limakit.store.study import MANIFEST, PEOPLE_DB, Study
 
 if TYPE_CHECKING:
     from limakit.store.people import People
@@ -73,20 +73,18 @@ def talks(study: Study) -> list[tuple[Prompt, Response]]:
 def annotate(study: Study, progress: Progress) -> list[Outcome]:
     """Publish what people said so far: annotate/people/verdicts.jsonl, grades.jsonl and, of conversations, turns.jsonl.
     Nothing where nobody voted."""
-    from limakit.store.people import People
-
     place = database(study)
     if place is None:
         return []
+    from limakit.store.people import People
+
     with People.open(place) as people:
         return publish(study, people)
 
 
 def database(study: Study) -> str | Path | None:
     """Where people's work is: the URL in the environment, or the study's file; None where there is neither."""
-    from limakit.store.people import FILE
-
-    path = study.path(FILE)
+    path = study.path(PEOPLE_DB)
     return os.environ.get(DATABASE) or (path if path.exists() else None)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from scipy.stats import fisher_exact
 
 from limakit.records import Label, Verdict
 from limakit.report import words
@@ -43,6 +42,8 @@ def numbers(*, resamples: int = 10_000, seed: int = 0, confidence: float = 0.95)
         [before["excellent"], before["pass"] + before["fail"]],
         [after["excellent"], after["pass"] + after["fail"]],
     ]
+    from scipy.stats import fisher_exact  # a second, which only this page takes
+
     test: Any = fisher_exact(table)
     values["dialogue_test"] = {"p": float(test.pvalue)}
     values["agreement"] = _agreement(told, confidence)

@@ -7,7 +7,7 @@ difference is 1 - ties, and a win rate (ties half) that is `difference` away fro
 
 from math import ceil, sqrt
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 
 def prompts_needed(difference: float, *, tie_rate: float, confidence: float = 0.95, power: float = 0.8) -> int:
@@ -22,4 +22,4 @@ def detectable(prompts: int, *, tie_rate: float, confidence: float = 0.95, power
 
 def _reach(confidence: float, power: float) -> float:
     """Standard errors between no difference and one that is found with this power."""
-    return float(norm.isf((1 - confidence) / 2) + norm.isf(1 - power))
+    return float(-ndtri((1 - confidence) / 2) - ndtri(1 - power))

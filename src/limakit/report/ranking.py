@@ -8,7 +8,7 @@ are those of the maximum when whole prompts are drawn (the clustered sandwich; L
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from limakit.errors import LimakitError
 
@@ -69,7 +69,7 @@ def worths(
     # What the pinned sum adds to the inverse is nothing that a worth can vary by.
     fitted = np.diag(inverse)[:-1] - 1 / (systems * (1 + prior))
     variance = np.where(clustered < fitted / OPEN, fitted, clustered)
-    half = t.isf((1 - confidence) / 2, prompts - 1) * np.sqrt(variance)
+    half = -stdtrit(prompts - 1, (1 - confidence) / 2) * np.sqrt(variance)
     return found, found - half, found + half, nu
 
 
@@ -101,8 +101,9 @@ def _curvature(features: Floats, matches_BM: Floats, share_BM3: Floats) -> Float
     """(B, P, P): minus the second derivative of the log likelihood."""
     mean = np.einsum("bmk,mkp->bmp", share_BM3, features)
     expected = matches_BM[:, :, None] * share_BM3
-    curvature = np.einsum("bmk,mkp,mkq->bpq", expected, features, features, optimize=True)
-    return curvature - np.einsum("bm,bmp,bmq->bpq", matches_BM, mean, mean, optimize=True)
+    flat = features.reshape(-1, features.shape[2])
+    curvature = (flat.T * expected.reshape(len(expected), 1, -1)) @ flat
+    return curvature - (mean.swapaxes(1, 2) * matches_BM[:, None, :]) @ mean
 
 
 def _solve(matrices: Floats, vectors: Floats) -> Floats:

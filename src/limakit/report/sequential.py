@@ -7,13 +7,13 @@ At look k the interval of half-width c_k standard errors is a repeated confidenc
 all K of them cover together with the stated confidence.
 """
 
-from math import sqrt
+from math import pi, sqrt
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from limakit.errors import LimakitError
 
@@ -36,13 +36,13 @@ def nominal_confidence(look: int, looks: int, *, confidence: float = 0.95, shape
     """The level of an ordinary interval at this look, so that all looks together keep `confidence`."""
     if not 1 <= look <= looks:
         raise LimakitError(f"look {look} of {looks}", fix="Say which of the declared looks this is, such as 2/3.")
-    return float(1 - 2 * norm.sf(boundaries(looks, confidence=confidence, shape=shape)[look - 1]))
+    return float(1 - 2 * ndtr(-boundaries(looks, confidence=confidence, shape=shape)[look - 1]))
 
 
 def inflation(looks: int, *, confidence: float = 0.95, power: float = 0.8, shape: Shape = "obrien-fleming") -> float:
     """How many times the prompts of a single look are needed in all, to keep the power when nothing stops it early."""
     bounds = np.array(boundaries(looks, confidence=confidence, shape=shape))
-    single = norm.isf((1 - confidence) / 2) + norm.isf(1 - power)
+    single = -ndtri((1 - confidence) / 2) - ndtri(1 - power)
     drift: float = brentq(lambda drift: _crossing(bounds, drift) - power, 0.5 * single, 3 * single, xtol=1e-6)  # type: ignore[assignment]
     return max(1.0, (drift / float(single)) ** 2)
 
@@ -53,7 +53,7 @@ def _form(looks: int, shape: Shape) -> Floats:
 
 def _root(looks: int, level: float, shape: Shape) -> float:
     form = _form(looks, shape)
-    one = float(norm.isf(level / 2))
+    one = -float(ndtri(level / 2))
     if looks == 1:
         return one
     return brentq(lambda scale: _crossing(scale * form, 0.0) - level, one, one + 3, xtol=1e-7)  # type: ignore[return-value]
@@ -72,7 +72,7 @@ def _crossing(bounds_K: Floats, drift: float) -> float:
     for look in range(1, looks + 1):
         edge = bounds_K[look - 1] * sqrt(look)
         grid = np.linspace(-edge, edge, POINTS)
-        density = norm.pdf(grid[:, None] - points[None, :] - each) @ density
+        density = np.exp(-((grid[:, None] - points[None, :] - each) ** 2) / 2) @ density / sqrt(2 * pi)
         weights = np.ones(POINTS)
         weights[1:-1:2], weights[2:-1:2] = 4, 2
         weights *= (grid[1] - grid[0]) / 3

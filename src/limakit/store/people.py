@@ -27,8 +27,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from limakit.errors import MissingExtra, StudyError
 
-FILE = "people.db"
-"""In the study's folder."""
 BUSY_SECONDS = 60
 """How long a writer waits for another process."""
 

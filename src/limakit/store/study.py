@@ -25,6 +25,8 @@ from limakit.recipe import Recipe, load_recipe
 from limakit.store import files
 
 MANIFEST = "manifest.json"
+PEOPLE_DB = "people.db"
+"""File with what people did, opened by `store/people.py`; named here, where no SQL library is imported."""
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}(\.old)?$")
 PACKAGE = Path(__file__).resolve().parent.parent
 
