@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
-# Uncompiled: most of the 20,000 modules are never imported, and Python compiles those that are, once.
+# Uncompiled: pip would compile 20,000 modules on one core.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 .PHONY: quickstart test check setup lock clean
@@ -28,6 +28,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PIP) --no-deps --require-hashes -r requirements.lock
 	$(PIP) $(TORCH)
 	$(PIP) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib >/dev/null || true  # some packages hold templates that are no modules
 	touch $@
 
 lock:

@@ -2,9 +2,11 @@
 
     python benchmarks/curate.py SCRATCH [--gigabytes 1.5] [--workers 2] [--dumps FOLDER] [--high 0.05]
 
-The job is scan, best answer, rules, join, Markdown, provenance, selection and outputs; the peers (Polars, DuckDB, lxml,
-where installed) do the scan alone: the low answers and the best answer of each question, with equal sums of Ids as the
-proof (lxml only counts). Seconds on a busy machine say little: processor seconds a GB stand beside them.
+The job is scan, best answer, rules, join, Markdown, provenance and JSONL of the candidates; all of curation goes on to
+near-duplicates, selection and outputs. What each tells is in seconds without starting Python and its imports, which
+take the same of any file. The peers (Polars, DuckDB, lxml, where installed) do the scan alone: the low answers and the
+best answer of each question, with equal sums of Ids as the proof (lxml only counts). Seconds on a busy machine say
+little: processor seconds a GB stand beside them.
 
 The file is made of the rows of real dumps, or of the sample community. Every round of them is a community of its own,
 with Ids moved up and texts varied, so nothing is a duplicate. Assumed of a large site: --high is the share of answers
@@ -55,12 +57,14 @@ def main() -> None:
     print(f"{'':30}{'MB/s':>8}{'CPU-s/GB':>10}{'RSS MB':>8}{'PSS MB':>8}")
     as_limakit = {"PYDANTIC_DISABLE_PLUGINS": "__all__", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **as_limakit}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as what is installed is
     part = [sys.executable, __file__, *sys.argv[1:], "--part"]
     commands = {
         "cat (reading alone)": ["cat", str(posts)],
         "grep -cE, LC_ALL=C": ["env", "LC_ALL=C", "grep", "-cE", PATTERN, str(posts)],
         "grep -cE, LC_ALL=C.UTF-8": ["env", "LC_ALL=C.UTF-8", "grep", "-cE", PATTERN, str(posts)],
         "limakit, the whole job": [*part, "job"],
+        "limakit, all of curation": [*part, "curation"],
         "limakit, the scan alone": [*part, "scan"],
         "Polars, the scan alone": [*part, "polars"],
         "DuckDB, the scan alone": [*part, "duckdb"],
@@ -121,7 +125,24 @@ def shifted(row: bytes, by: int, parent: int) -> bytes:
 
 
 def job(posts: Path, given: argparse.Namespace) -> dict[str, float]:
-    """The whole of curation, as the pipeline does it. Imports here, because every worker imports this file."""
+    """From the dump to its candidates. Imports here, because every worker imports this file."""
+    from limakit.curate.editor import Editor
+    from limakit.engine import LocalExecutor
+    from limakit.recipe import Curate
+    from limakit.sources.stackexchange.find import find_dumps
+    from limakit.sources.stackexchange.read import read
+    from limakit.store.rejects import RejectLog
+
+    start = time.perf_counter()
+    out, executor = given.scratch / "out", LocalExecutor(given.workers)
+    with RejectLog(out / "rejects.parquet") as log:
+        harvest = read(find_dumps(posts), Editor.of(Curate()), executor=executor, folder=out, rejects=log)
+    seconds = time.perf_counter() - start
+    return {"seconds": round(seconds, 2), "candidates": sum(site.candidates for site in harvest.sites)}
+
+
+def curation(posts: Path, given: argparse.Namespace) -> dict[str, float]:
+    """The whole of curation, as the pipeline does it."""
     from limakit.curate.editor import Editor
     from limakit.curate.select import select, split
     from limakit.curate.write import write
@@ -136,7 +157,6 @@ def job(posts: Path, given: argparse.Namespace) -> dict[str, float]:
     executor = LocalExecutor(given.workers)
     with RejectLog(out / "rejects.parquet") as log:
         harvest = read(find_dumps(posts), Editor.of(settings), executor=executor, folder=out, rejects=log)
-        reading = time.perf_counter() - start
         chosen = select([harvest.candidates], settings, seed=0, rejects=log, folder=out, executor=executor)
     counts = write(
         out,
@@ -146,8 +166,7 @@ def job(posts: Path, given: argparse.Namespace) -> dict[str, float]:
         quarantine=harvest.quarantine,
         settings=settings,
     )
-    candidates = sum(site.candidates for site in harvest.sites)
-    return {"reading": round(reading, 2), "candidates": candidates, **counts}
+    return {"seconds": round(time.perf_counter() - start, 2), **counts}
 
 
 def scan(posts: Path, given: argparse.Namespace) -> list[int]:
@@ -171,11 +190,10 @@ def scan(posts: Path, given: argparse.Namespace) -> list[int]:
     )
     work = splits(0, str(posts), posts.stat().st_size, 32 << 20)
     parts = list(LocalExecutor(given.workers).map(partial(scan, editor=editor), work))
-    best = [
-        sum(number for number, reason in zip(some.ids.tolist(), some.reasons, strict=True) if reason != NOT_BEST)
-        for some in best_answers({0: parts}, [""])
-    ]
-    return [sum(sum(part.low_ids) for part in parts), sum(best)]
+    best = 0
+    for some in best_answers({0: parts}, [""]):
+        best += int(some.ids[some.against != some.reasons.index(NOT_BEST)].sum())
+    return [sum(sum(part.low_ids) for part in parts), best]
 
 
 def polars_scan(posts: Path, given: argparse.Namespace) -> list[int]:
@@ -224,7 +242,14 @@ def lxml_scan(posts: Path, given: argparse.Namespace) -> int:
     return high
 
 
-PARTS = {"job": job, "scan": scan, "polars": polars_scan, "duckdb": duckdb_scan, "lxml": lxml_scan}
+PARTS = {
+    "job": job,
+    "curation": curation,
+    "scan": scan,
+    "polars": polars_scan,
+    "duckdb": duckdb_scan,
+    "lxml": lxml_scan,
+}
 
 
 @dataclass

@@ -4,11 +4,17 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from tests.commands import fails, limakit, one_line, process
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    done = limakit("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"limakit {version('limakit')}\n", "")
 
 
 def test_help_imports_neither_torch_nor_anything_heavy() -> None:

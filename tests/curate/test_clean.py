@@ -199,6 +199,19 @@ def test_descriptions_that_lean_on_something_else_are_left_out(html: str) -> Non
     assert description_prompt("<p>Why does a wet hand burn sooner than a dry one on a hot pan?</p>", 10) is None
 
 
+LEANS_ON_WORDS = ["The title", "Screenshots", "a picture", "an image", "photos", "diagrams", "jsfiddle"]
+LEANS_ON_PLACES = ["See above", "as below", "AS ABOVE", "see below", "on topic", "on-topic"]
+LEANS_ON_POSTS = ["previous question", "the other question", "another question", "my last question"]
+LEANS_ON_US = ["this site", "this forum", "this community"]
+
+
+@pytest.mark.parametrize("words", [*LEANS_ON_WORDS, *LEANS_ON_PLACES, *LEANS_ON_POSTS, *LEANS_ON_US])
+def test_whatever_a_description_leans_on_is_seen(words: str) -> None:
+    question = "Why does a wet hand burn sooner than a dry one on a hot pan?"
+    assert description_prompt(f"<p>{question}</p>", 4096)
+    assert description_prompt(f"<p>{question}\n{words}, tell.</p>", 4096) is None
+
+
 def test_what_only_pointed_at_a_link_or_an_image_leaves_nothing_behind() -> None:
     here = '<a href="http://x.org">here</a>'
     assert markdown(f"<p>It is so.</p><p>The whole list is available {here}.</p>") == "It is so."

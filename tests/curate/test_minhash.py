@@ -131,6 +131,29 @@ def test_the_first_in_order_stays_and_a_chain_does_not_carry_further() -> None:
     assert near_duplicates(signatures(chain), [1, 0, 2, 3, 4, 5, 6], 0.7)[0].of == 1
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_repeats_are_those_of_the_plain_definition(seed: int) -> None:
+    """On signatures with so few values that bands are shared by chance and similarities are equal."""
+    draw = np.random.default_rng(seed)
+    families = draw.integers(0, 9, (1 + seed % 7, PLACES), np.uint16)
+    marks = families[draw.integers(0, len(families), 40 * min(seed, 1))]
+    changed = draw.random(marks.shape) < draw.random((len(marks), 1)) * 0.6
+    marks[changed] = draw.integers(0, 9, np.count_nonzero(changed), np.uint16)
+    order, least = draw.permutation(len(marks))[: 40 - seed % 3 * 10].tolist(), (0.5, 0.7)[seed % 2]
+    rows, kept, expected = rows_for(least), [], {}
+    bands = [{(at, *mark[at : at + rows]) for at in range(0, PLACES - rows + 1, rows)} for mark in marks.tolist()]
+    for number in order:
+        near = [(np.mean(marks[number] == marks[n]), -n) for n in kept if bands[n] & bands[number]]
+        if near and max(near)[0] >= least:
+            expected[number] = (-max(near)[1], max(near)[0])
+        else:
+            kept.append(number)
+    found = near_duplicates(marks, order, least)
+    assert {number: (repeat.of, repeat.similarity) for number, repeat in found.items()} == expected
+    assert list(found) == list(expected)
+    assert bool(expected) == bool(seed)
+
+
 def test_the_look_up_misses_next_to_nothing_at_any_threshold() -> None:
     for least in (0.3, 0.5, 0.7, 0.8, 0.9, 1.0):
         rows = rows_for(least)

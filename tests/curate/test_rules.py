@@ -140,6 +140,7 @@ def test_little_left() -> None:
     assert rules.little_left("many words of text", "words") == "5 of 15 letters are left"
     assert rules.little_left("x" * 400, "x" * 400 + " " * 3000) == "3400 characters of 400"
     assert rules.little_left(PROSE, PROSE) is None
+    assert rules.little_left("naïve 日本語, déjà-vu ½ “x” 42", "日本") == "2 of 18 letters are left"
 
 
 def test_little_prose() -> None:

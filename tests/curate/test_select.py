@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from limakit.curate.sample import Entry, choose, duplicates
 from limakit.curate.select import hold_out, select, split
-from limakit.curate.survey import digest
+from limakit.curate.survey import digest, survey
 from limakit.curate.write import write
+from limakit.engine import LocalExecutor
 from limakit.errors import InputError
 from limakit.recipe import Curate
 from limakit.records import Candidate, Example, Prompt, Provenance, Turn
@@ -87,6 +88,16 @@ def candidate(number: int, site: str = "coffee", group: str = "other", text: str
                        licence="CC BY-SA 3.0", author="An*n"),
         ),
     )  # fmt: skip
+
+
+def test_a_small_pool_is_cut_for_several_workers_and_a_tiny_one_is_not(tmp_path: Path) -> None:
+    pool = [candidate(number, text=f"{number} " * 2000) for number in range(240)]
+    files.write_jsonl(tmp_path / "all.jsonl", pool)
+    files.write_jsonl(tmp_path / "few.jsonl", pool[:60])
+    whole = survey([tmp_path / "all.jsonl"], tmp_path, LocalExecutor(1))
+    assert 1 < len(whole.pieces) <= 8
+    assert [entry.number for entry in whole.entries] == list(range(240))
+    assert len(survey([tmp_path / "few.jsonl"], tmp_path, LocalExecutor(1)).pieces) == 1
 
 
 def test_selection_accounts_for_every_candidate(tmp_path: Path) -> None:

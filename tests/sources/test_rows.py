@@ -38,11 +38,15 @@ def test_the_order_of_attributes_does_not_matter(order: list[str]) -> None:
     assert (post.id, post.parent, post.score, post.body) == (9, 4, -3, "b")
 
 
-@given(TEXT)
-def test_the_fast_unescape_agrees_with_the_exact_one(text: str) -> None:
-    line = answer(1, 2, 10, text).strip().encode()
-    if (raw := rows.vouched([line])[0]) is not None:
-        assert rows.unescape_plain(raw) == rows.unescape(raw.decode()) == rows.post(line).body
+OF_A_DUMP = ["&lt;", "&gt;", "&amp;", "&quot;", "&apos;", "&#xA;", "&#xD;", "&#x9;", "&amp;lt;", "lt;", "x", "é"]
+OF_OTHER_XML = ["&#65;", "&#x1F600;", "\n"]
+ESCAPED = st.lists(st.sampled_from([*OF_A_DUMP, *OF_OTHER_XML])).map("".join)
+
+
+@given(ESCAPED)
+def test_unescapes_as_any_xml_parser_does(escaped: str) -> None:
+    line = f'<row Id="1" PostTypeId="1" Score="0" Title="x" Body="{escaped}" Tags="&lt;x&gt;" />'.encode()
+    assert rows.post(line).body == rows.unescape(escaped) == ElementTree.fromstring(line).attrib["Body"]
 
 
 @given(st.binary(max_size=200))
@@ -64,6 +68,10 @@ def test_no_bytes_make_the_exact_parser_fail_otherwise_than_by_refusing(junk: by
         (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="&#x1E;" />', "illegal character, &#x1E;"),
         (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="&#xD800;" />', "illegal character"),
         (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="&bomb;" />', "entity"),
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="&a&lt;mp;" />', "entity"),
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="" Tags="&bomb;" />', "entity"),
+        (b'&lt;row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="" />', "not a complete"),
+        (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="" /&gt;', "not a complete"),
         (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="\xff" />', "UTF-8"),
         (b'<row Id="1" PostTypeId="2" ParentId="1" Score="1" Body="cut', "not a complete"),
     ],

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import zstandard
@@ -79,9 +80,9 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(corpus: Path, out: str) -> int:
+def run(corpus: Path, out: str, *more: str) -> int:
     words = ["--corpus", str(corpus), "--out", str(corpus / out), "--cache", str(corpus / f"{out}-cache")]
-    return import_module("pretrain").main([*words, "--tokens", "0.001", "--minutes", "1e6"])
+    return import_module("pretrain").main([*words, "--tokens", "0.001", "--minutes", "1e6", *more])
 
 
 def test_a_killed_run_ends_in_the_same_weights_and_contaminated_documents_go(
@@ -109,8 +110,40 @@ def test_a_killed_run_ends_in_the_same_weights_and_contaminated_documents_go(
     assert not (corpus / "killed-cache/state.safetensors").exists()
     card = (killed / "README.md").read_text(encoding="utf-8")
     assert "left out altogether: 1 of them" in card
-    assert "0.0 million at length 64" in card
+    assert "| 1 | 0.0 million | 0 | " in card
+    assert "0.0 million at 16, 0.0 million at 64 |" in card
     assert AutoModelForCausalLM.from_pretrained(killed).config.max_position_embeddings == 2048
+
+
+def test_a_model_is_trained_further_and_its_card_says_so(tools: Any, corpus: Path) -> None:
+    assert run(corpus, "first") == 0
+    assert run(corpus, "further", "--start", str(corpus / "first")) == 0
+    runs = [json.loads((corpus / name / "training.json").read_text()) for name in ("first", "further")]
+    assert runs[1][0] == runs[0][0]
+    assert [run["tokens"] for run in runs[1]] == [8 * 128, 8 * 128]
+    losses = [run["curve"][0][1] for run in runs[1]]
+    assert losses[1] < losses[0] - 0.1, "it begins with what the first run has learnt"
+    card = (corpus / "further" / "README.md").read_text(encoding="utf-8")
+    assert "| 2 | 0.0 million | 0 | " in card
+
+
+def test_a_start_that_does_not_fit_is_refused(tools: Any, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match=r"its tokenizer is not the one that this corpus gives"):
+        run(corpus, "further", "--start", str(STARTER / "model"))
+    assert run(corpus, "first") == 0
+    (corpus / "first" / "training.json").unlink()
+    with pytest.raises(SystemExit, match=r"no training.json; --start takes a folder that this script has written"):
+        run(corpus, "further", "--start", str(corpus / "first"))
+
+
+def test_windows_of_a_further_run_are_new_ones(tools: Any, corpus: Path) -> None:
+    (corpus / "ids.u16").write_bytes(np.arange(5000, dtype=np.uint16).tobytes())
+    plan = tools.Plan({"some": corpus / "ids.u16"}, {"some": 1.0}, 1024, 1.0, 1, corpus / "state", seen=1024)
+    sampler = tools.Sampler(plan, 0)
+    steps = [(plan.seen + tokens) // tools.BATCH_TOKENS for tokens in range(0, 1024, tools.BATCH_TOKENS)]
+    drawn = [sampler.batch(16, step, 0)[0] for step in steps]
+    assert steps[0] == 8, "the first run took steps 0 to 7"
+    assert not any(torch.equal(drawn[0], other) for other in drawn[1:])
 
 
 def test_the_last_windows_are_as_long_as_the_positions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,8 @@ _LINK = re.compile(
     rf"<a [^<>]*>((?:[^<>\s]|<{_STYLED}>)(?:(?:[^<>]|</?{_STYLED}>){{0,1000}}(?:[^<>\s]|</{_STYLED}>))?)</a>(\n?)"
 )
 _LINKED = re.compile(f"{_LINK_BEGINS}([^{_LINK_ENDS}]*){_LINK_ENDS}")
-_PLAIN_TAG = re.compile(rf"</?(?:p|{_STYLED}|pre|[ou]l|li|h[1-3]|blockquote)>|<[bh]r ?/?>")
+_OTHER_TAG = re.compile(rf"<(?!/?(?:p|{_STYLED}|pre|[ou]l|li|h[1-3]|blockquote)>|[bh]r ?/?>)")
+"""A `<` with which none of the tags begins that most posts have."""
 _PLAIN_QUOTATION = re.compile(
     rf"<blockquote>\s*(?:<p>[^<]*(?:<(?:/?{_STYLED}|br ?/?)>[^<]*)*</p>\s*)+</blockquote>(?!\s*<hr)"
 )
@@ -68,18 +69,21 @@ _PLAIN_QUOTATION = re.compile(
 
 def markdown(html: str) -> str:
     """One post's HTML as Markdown, without a final newline."""
-    if any(character in html for character in _PRIVATE):
+    if not html.isascii() and any(character in html for character in _PRIVATE):
         html = html.translate(_NO_PRIVATE)
-    return tidy(_ESCAPE.sub(r"\1", _converted(html.replace("\\", _BACKSLASH))).replace(_BACKSLASH, "\\"))
+    text = _converted(html.replace("\\", _BACKSLASH))
+    text = _ESCAPE.sub(r"\1", text) if "\\" in text else text
+    return tidy(text.replace(_BACKSLASH, "\\"))
 
 
 def _converted(html: str) -> str:
     """The converter's Markdown. Links travel between two private characters, because asking the visitor takes longer
     than converting; it is asked where that would not do."""
     marked = _LINK.sub(_marked, html) if "<a " in html else html
-    if _VISITED.search(marked):
+    plain = _is_plain(marked)
+    if not plain and _VISITED.search(marked):
         return convert(html=html, options=_OPTIONS, visitor=_VISITOR).content or ""
-    text = convert(html=marked, options=_FASTER if _is_plain(marked) else _OPTIONS, visitor=None).content or ""
+    text = convert(html=marked, options=_FASTER if plain else _OPTIONS, visitor=None).content or ""
     return text if marked is html else _LINKED.sub(lambda match: link(match[1]), text)
 
 
@@ -91,10 +95,10 @@ def _is_plain(html: str) -> bool:
     """Whether a post has no other tags than most have, lists of one kind of items, and quotations of paragraphs alone:
     of others the converter's two ways may make a different number of spaces and blank lines."""
     return (
-        html.count("<") == len(_PLAIN_TAG.findall(html))
+        not _OTHER_TAG.search(html)
         and not ("&nbsp;" in html or "\xa0" in html)
         and not 0 < html.count("<li><p>") < html.count("<li>")
-        and html.count("<blockquote>") == len(_PLAIN_QUOTATION.findall(html))
+        and ("<blockquote>" not in html or html.count("<blockquote>") == len(_PLAIN_QUOTATION.findall(html)))
     )
 
 

@@ -52,12 +52,15 @@ class Editor:
         found: dict[int, Reason | None] = {}
         fit: dict[int, str] = {}
         long = [at for at, body in enumerate(bodies) if len(body) >= self.min_chars]
-        for at, text in zip(long, escaped.texts([bodies[at] for at in long]), strict=True):
+        coded: dict[int, bytes] = {}
+        for at, (text, has_code) in zip(long, escaped.texts([bodies[at] for at in long]), strict=True):
             if reason := self._length(text):
                 found[at] = reason
-            else:
-                fit[at] = text
-        fit |= escaped.texts_without_code({at: bodies[at] for at in fit})
+                continue
+            fit[at] = text
+            if has_code:
+                coded[at] = bodies[at]
+        fit |= escaped.texts_without_code(coded)
         for at, text in fit.items():
             prose = rules.without_formulas(text)
             found[at] = self._wording(prose)

@@ -31,18 +31,17 @@ _SIGN = np.zeros(256, np.uint8)
 _SIGN[[*b"lgqaAD9"]] = [*b'<>"&\n\r\t']
 
 
-def texts(escaped: Sequence[bytes]) -> list[str]:
-    """`rules.text_of` of the HTML of every body."""
-    return [text for some in _pieces(escaped) for text in _texts(some)]
+def texts(escaped: Sequence[bytes]) -> list[tuple[str, bool]]:
+    """`rules.text_of` of the HTML of every body, and whether `<code` or `<pre` is in it."""
+    return [found for some in _pieces(escaped) for found in _texts(some)]
 
 
-def texts_without_code(escaped: Mapping[int, bytes]) -> dict[int, str]:
-    """`rules.text_of` of every body with code in it, a space in place of each piece of code."""
-    coded = {at: body for at, body in escaped.items() if b"&lt;code" in body or b"&lt;pre" in body}
+def texts_without_code(coded: Mapping[int, bytes]) -> dict[int, str]:
+    """`rules.text_of` of bodies with code in them, a space in place of each piece of code."""
     odd = {at for at, body in coded.items() if b">" in body or _ODD_CODE.search(body)}
     found = {at: rules.text_of(rules.without_code(html_of(coded[at]))) for at in odd}
     usual = {at: b" ".join(rules.outside(body, _CODE, _CODE_ENDS)) for at, body in coded.items() if at not in odd}
-    return found | dict(zip(usual, texts(list(usual.values())), strict=True))
+    return found | {at: text for at, (text, _) in zip(usual, texts(list(usual.values())), strict=True)}
 
 
 def html_of(escaped: bytes) -> str:
@@ -61,7 +60,7 @@ def _pieces(escaped: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     yield escaped[begin:]
 
 
-def _texts(escaped: Sequence[bytes]) -> list[str]:
+def _texts(escaped: Sequence[bytes]) -> list[tuple[str, bool]]:
     data = bytearray(_END.join((*escaped, b"")))
     data += bytes(8 + -len(data) % 8)
     signs = np.frombuffer(data, np.uint8)
@@ -72,7 +71,14 @@ def _texts(escaped: Sequence[bytes]) -> list[str]:
     brackets, opens, other = at[bracket], opening[bracket], np.flatnonzero(~bracket)
     follows = signs[brackets + 4]
     if b">" in data or (opens & (follows == ord("!"))).any():  # comments, and what is no bracket of an escaped body
-        return [rules.text_of(html_of(body)) for body in escaped]
+        return [(rules.text_of(html_of(body)), b"&lt;code" in body or b"&lt;pre" in body) for body in escaped]
+    closes = np.cumsum([len(body) + len(_END) for body in escaped], dtype=np.int64) - len(_END)
+    coded = np.zeros(len(escaped) + 1, bool)
+    for word in (b"code", b"pre"):
+        hits = brackets[opens & (follows == word[0])]
+        for place, letter in enumerate(word[1:], 5):
+            hits = hits[signs[hits + place] == letter]
+        coded[closes.searchsorted(hits)] = True
     follows = np.where(follows == ord("/"), signs[brackets + 5], follows)
     tags = np.flatnonzero(opens[:-1] & ~opens[1:] & _LETTER[follows[:-1]])
     inside = _between(brackets[tags], brackets[tags + 1] + 4, len(data))
@@ -88,8 +94,10 @@ def _texts(escaped: Sequence[bytes]) -> list[str]:
     signs[places + 4] = 0
     signs[places[apostrophe | (names == ord("q"))] + 5] = 0
     signs &= ~inside
-    found = data.translate(None, b"\0").decode().split("<\1")[:-1]
-    return [(entities.unescape(text) if "&" in text else text).strip() for text in found]
+    signs[closes] = 0
+    found = map(bytes.decode, bytes(data.translate(None, b"\0")).split(b"\1"))
+    read = [(entities.unescape(text) if "&" in text else text).strip() for text in found]
+    return list(zip(read[:-1], coded[:-1].tolist(), strict=True))
 
 
 def _between(starts: Any, ends: Any, size: int) -> Any:

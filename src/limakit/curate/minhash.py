@@ -7,8 +7,9 @@ an estimate (after one permutation hashing: Li, Owen and Zhang 2012). Of each pl
 2010), 512 bytes a text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -81,29 +82,29 @@ def _marked(words: Words) -> Signatures:
 
 
 def near_duplicates(marks: Signatures, order: Sequence[int], least: float) -> dict[int, Repeat]:
-    """Texts at least `least` similar to one that stays, by number; `order` lists all numbers, the best text first.
+    """Texts at least `least` similar to one that stays, by number; `order` lists the numbers that count, the best text
+    first.
 
     A text goes where one that comes before it in `order` and stays itself is similar enough; of several, the most
-    similar one is named. So a chain of small changes does not carry a text away whose ends have little in common.
+    similar one is named, of equals the first by number. So a chain of small changes does not carry a text away whose
+    ends have little in common.
     """
-    rows = rows_for(least)
-    shared = _shared_buckets(marks, rows)
-    kept: dict[tuple[int, int], list[int]] = {}
-    repeats: dict[int, Repeat] = {}
-    for number in order:
-        buckets = shared.get(number)
-        if buckets is None:
+    owners, buckets = _shared_buckets(marks, rows_for(least))
+    ranked, turns = np.array(order, np.int64), np.full(len(marks), -1)
+    turns[ranked] = np.arange(len(ranked))
+    sharing = ranked[np.bincount(owners, minlength=len(marks))[ranked] > 0].tolist()
+    buckets_of, texts_in = _grouped(owners, buckets), _grouped(buckets, owners)
+    of, similarity = np.full(len(marks), -1), np.zeros(len(marks))
+    for number in sharing:
+        if of[number] >= 0:
             continue
-        near = sorted({other for bucket in buckets for other in kept.get(bucket, ())})
-        if near:
-            equal = np.mean(marks[near] == marks[number], axis=1)
-            best = int(np.argmax(equal))
-            if equal[best] >= least:
-                repeats[number] = Repeat(near[best], float(equal[best]))
-                continue
-        for bucket in buckets:
-            kept.setdefault(bucket, []).append(number)
-    return repeats
+        near = _distinct(np.sort(np.concatenate([texts_in(bucket) for bucket in buckets_of(number).tolist()])))
+        near = near[turns[near] > turns[number]]
+        equal = np.mean(marks[near] == marks[number], axis=1)
+        before = similarity[near]
+        closer = (equal >= least) & ((equal > before) | ((equal == before) & (number < of[near])))
+        of[near[closer]], similarity[near[closer]] = number, equal[closer]
+    return {number: Repeat(int(of[number]), float(similarity[number])) for number in sharing if of[number] >= 0}
 
 
 def rows_for(least: float) -> int:
@@ -112,21 +113,35 @@ def rows_for(least: float) -> int:
     return max(fit, default=1)
 
 
-def _shared_buckets(marks: Signatures, rows: int) -> dict[int, list[tuple[int, int]]]:
-    """For each text that shares a band with another: its (band, number of the bucket)."""
-    found: dict[int, list[tuple[int, int]]] = {}
+def _shared_buckets(marks: Signatures, rows: int) -> tuple[Any, Any]:
+    """Numbers of texts that share a band with another, once for each such band, and beside them that of the bucket
+    which they share."""
+    owners, numbers, count = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
     for band in range(PLACES // rows):
         keys = _joined(marks[:, band * rows : (band + 1) * rows])
         ordered = np.sort(keys)
-        shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        shared = _distinct(ordered[1:][ordered[1:] == ordered[:-1]])
         seen = np.zeros(1 << 16, bool)  # most keys are seen at once to be nobody else's
         seen[shared >> U64(48)] = True
         maybe = np.flatnonzero(seen[keys >> U64(48)])
         buckets = np.searchsorted(shared, keys[maybe])
         sure = shared[np.minimum(buckets, len(shared) - 1)] == keys[maybe]
-        for number, bucket in zip(maybe[sure].tolist(), buckets[sure].tolist(), strict=True):
-            found.setdefault(number, []).append((band, bucket))
-    return found
+        owners.append(maybe[sure])
+        numbers.append(buckets[sure] + count)
+        count += len(shared)
+    return np.concatenate(owners), np.concatenate(numbers)
+
+
+def _distinct(ordered: Any) -> Any:
+    """The numbers of an ascending row, each once; `np.unique` would import all of numpy.ma."""
+    return ordered[np.append(ordered[1:] != ordered[:-1], True)[: len(ordered)]]
+
+
+def _grouped(keys: Any, values: Any) -> Callable[[int], Any]:
+    """Which of the values stand beside a key, in their order."""
+    ordered = values[np.argsort(keys, kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(keys))])
+    return lambda key: ordered[starts[key] : starts[key + 1]]
 
 
 def _joined(columns: Signatures) -> Hashes:

@@ -11,8 +11,9 @@ _ELSEWHERE = re.compile(
     r"|\b(?:previous|other|another|my last) question\b|\bon[- ]topic\b|\bthis (?:site|forum|community)\b",
     re.IGNORECASE,
 )
-_ELSEWHERE_WORDS = ("title", "screenshot", "picture", "image", "photo", "diagram", "above", "below", "jsfiddle",
-                    " question", "topic", "this site", "this forum", "this community")  # fmt: skip
+_ELSEWHERE_WORDS = ("title", "screenshot", "picture", "image", "photo", "diagram", "see above", "as above", "see below",
+                    "as below", "jsfiddle", "previous question", "other question", "last question", "on topic",
+                    "on-topic", "this site", "this forum", "this community")  # fmt: skip
 """One of them is in every match."""
 MIN_TITLE = 10
 MIN_DESCRIPTION = 60
@@ -30,7 +31,8 @@ def alternatives(title: str, html: str, most: int) -> tuple[str, ...]:
 
 def title_prompt(title: str) -> str | None:
     """The title without the marks of moderation, or None where it is next to nothing."""
-    title = _STATUS.sub("", " ".join(title.split()))
+    title = " ".join(title.split())
+    title = _STATUS.sub("", title) if title.endswith("]") else title
     return title if len(title) >= MIN_TITLE else None
 
 

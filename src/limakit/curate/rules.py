@@ -26,6 +26,7 @@ _IMAGE_SPOKEN_OF = re.compile(
     re.IGNORECASE,
 )
 _NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
+_ASCII = bytes(range(128))
 _POSTS = r"(?:answers?|answerers?|posters?|responses|replies)"
 _REFERENCES = [
     (words, re.compile(pattern, re.MULTILINE))
@@ -144,6 +145,11 @@ def references(prose: str) -> str | None:
 def search(pattern: re.Pattern[str], words: Sequence[str], text: str) -> re.Match[str] | None:
     """The first match of a pattern that holds one of the words and never goes beyond a line: only lines with one of
     them are searched."""
+    for word in words:
+        if word in text:
+            break
+    else:
+        return None
     start = 0
     while found := [at for word in words if (at := text.find(word, start)) >= 0]:
         at = min(found)
@@ -187,7 +193,12 @@ def little_left(text: str, reply: str) -> str | None:
 
 def _letters(text: str) -> int:
     """How many letters and digits there are."""
-    return len(text.encode().translate(None, _NO_LETTERS)) if text.isascii() else sum(map(str.isalnum, text))
+    raw = text.encode("utf-8", "surrogatepass")
+    kept = raw.translate(None, _NO_LETTERS)
+    if text.isascii():
+        return len(kept)
+    beyond = raw.translate(None, _ASCII)
+    return len(kept) - len(beyond) + sum(map(str.isalnum, beyond.decode("utf-8", "surrogatepass")))
 
 
 def _quote(text: str, match: re.Match[str]) -> str:

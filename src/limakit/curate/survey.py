@@ -23,7 +23,9 @@ from limakit.store import scratch
 from limakit.store.pieces import Piece, fetched, pieces, records
 
 PIECE_BYTES = 8 << 20
-"""About three thousand candidates: what a worker holds at a time."""
+"""About three thousand candidates: what a worker holds at a time, and less where there is too little for all."""
+PIECES, LEAST_BYTES = 8, 1 << 20
+"""So many pieces at least, if they come to so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def survey(
     `graded` asks for how hard they read; `compared` for their `features`, which go into files in `folder`, and for the
     weights of words. Raises InputError where a file is damaged.
     """
-    cut = pieces(paths, piece_bytes)
+    whole = sum(piece.stop - piece.begin for piece in pieces(paths, piece_bytes))
+    cut = pieces(paths, min(piece_bytes, max(LEAST_BYTES, whole // PIECES)))
     words = [folder / f"words-{number}" for number in range(len(cut))]
     look = partial(_look, graded=graded, compared=compared)
     sights: list[Sight] = []

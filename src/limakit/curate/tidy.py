@@ -11,6 +11,7 @@ _QUOTE = re.compile(r"\s*((?:> ?)*)\s*")
 _BLOCK = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s|#{1,6}\s|\||>|-{3,}\s*$|$")
 _WHOLE = re.compile(r"[\s>]*(?:#{1,6}\s.*|\|.*|-{3,}\s*)")
 _END = re.compile(r"\\end\{[^{}]*\}$")
+_ENDING = " \\$]}"
 _LABEL = re.compile(r"\*\*[^*]{1,60}\*\*:?|[^.!?]{1,60}:")
 _EDITED = re.compile(
     r"^([\s>]*)[*_]{0,3}(?:edit(?:ed)?|updated?|p\.?s\.?)(?: ?#?\d{1,2})?"
@@ -35,12 +36,32 @@ _AVAILABLE = re.compile(
     rf"(?:(?<=[.!?] )|^|(?<=[-*+] ))[^.!?\n{POINTER}]*"
     rf"\b(?:available|found|seen|read|viewed|downloaded)(?: online)? {POINTER}here\b[.!]? ?$"
 )
+_SAYS = re.compile(r"[^\s>*+\d.-]")
 MOST_WORDS = 12
 """Longest sentence that is taken out for pointing at a link; a longer one says something besides."""
 
 
 def tidy(text: str) -> str:
     """The mended text, without white space around it."""
+    blocks = _blocks(text) if "```" in text or "~~~" in text else [(False, text.split("\n"))]
+    result: list[str] = []
+    gone, marked = False, POINTER in text or "://" in text
+    for code, lines in blocks:
+        if not code:
+            mended = [_mended(line) if marked or _MAY_BE_EDITED.match(line) else line for line in joined(lines)]
+            gone = gone or None in mended
+            lines = spaced([line for line in mended if line is not None])
+        result += lines
+    if not blocks[-1][0]:
+        _drop_labels(result, gone)
+    whole = "\n".join(result)
+    if " \n\n" in whole or "\t\n\n" in whole:
+        whole = "\n\n".join(part.rstrip(" \t") for part in whole.split("\n\n"))
+    return whole.strip()
+
+
+def _blocks(text: str) -> list[tuple[bool, list[str]]]:
+    """Blocks of lines, each with whether it is fenced code."""
     blocks: list[tuple[bool, list[str]]] = []
     fence = ""
     for line in text.split("\n"):
@@ -57,30 +78,21 @@ def tidy(text: str) -> str:
             if not blocks:
                 blocks.append((False, []))
             blocks[-1][1].append(line)
-    gone = False
-    result: list[str] = []
-    for code, lines in blocks:
-        if not code:
-            mended = [_mended(line) for line in joined(lines)]
-            gone = gone or None in mended
-            lines = spaced([line for line in mended if line is not None])
-        result += lines
-    if not blocks or not blocks[-1][0]:
-        _drop_labels(result, gone)
-    return "\n\n".join(part.rstrip(" \t") for part in "\n".join(result).split("\n\n")).strip()
+    return blocks
 
 
 def joined(lines: list[str]) -> list[str]:
     """Paragraphs on one line each: a single line break in HTML text is a space. Hard breaks and formulas stay."""
     result: list[str] = []
-    formula = follows = False
+    formula = follows = plain = False
     before = ""
     for line in lines:
         if not line:
             result.append(line)
             before, formula, follows = "", False, False
             continue
-        quote, content = _parts(line)
+        quote, content = ("", line) if line[0].isalpha() else _parts(line)
+        words = content[:1].isalpha()  # most lines begin with them, and nothing that the patterns know does
         if not content and not line.strip():
             formula = False
         if (
@@ -88,16 +100,16 @@ def joined(lines: list[str]) -> list[str]:
             and follows
             and quote == before
             and not formula
-            and not _BLOCK.match(content)
-            and not content.startswith(("$$", "\\[", "\\begin"))
-            and not _WHOLE.fullmatch(result[-1])
-            and not _ends(result[-1])
+            and (words or not _BLOCK.match(content))
+            and (words or not content.startswith(("$$", "\\[", "\\begin")))
+            and not (result[-1][-1] in _ENDING and _ends(result[-1]))
         ):
             result[-1] = f"{result[-1].rstrip()} {content}"
         else:
             result.append(line)
-            before, follows = quote, bool(content)
-        if "$$" in content or "\\" in content:
+            before, plain = quote, words
+        follows = bool(content) and (plain or not _WHOLE.fullmatch(result[-1]))
+        if "\\" in content or ("$" in content and "$$" in content):
             formula ^= bool(content.count("$$") % 2 or content.count("\\begin{") != content.count("\\end{"))
     return result
 
@@ -112,6 +124,8 @@ def _parts(line: str) -> tuple[str, str]:
     content = line.lstrip()
     if not content.startswith(">"):
         return "", content
+    if line[:2] == "> " and line[2:3].isalpha():
+        return ">", line[2:]
     match = _QUOTE.match(line)
     end = match.end() if match else 0
     return (match[1].replace(" ", "") if match else ""), line[end:]
@@ -148,9 +162,10 @@ def _mended(line: str) -> str | None:
         return None
     line = _ASIDE.sub(lambda match: match[0] if len(match[0].split()) > MOST_WORDS // 2 else "", line)
     line = _SENTENCE.sub(lambda match: match[0] if len(match[0].split()) > MOST_WORDS else "", line)
-    line = _AVAILABLE.sub(lambda match: match[0] if len(match[0].split()) > MOST_WORDS + 4 else "", line)
+    if f"{POINTER}here" in line:
+        line = _AVAILABLE.sub(lambda match: match[0] if len(match[0].split()) > MOST_WORDS + 4 else "", line)
     line = line.replace(POINTER, "")
-    return line if re.sub(r"[\s>*+\d.-]", "", line) else None
+    return line if _SAYS.search(line) else None
 
 
 def short(address: str) -> str:

@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
 """Columns as in `records.Reject`."""
 DICTIONARY: Any = ["source", "site", "rule", "detail"]
 ROW_GROUP = 1 << 16
-_FORM: Any = {"compression": "zstd", "use_dictionary": DICTIONARY}
+_FORM: Any = {"compression": "zstd", "use_dictionary": DICTIONARY, "write_statistics": False}
 HIDDEN = "forgotten"
 """Stands for the Id of a post by somebody forgotten."""
 
@@ -68,14 +68,20 @@ class RejectLog:
             self._append(pa.Table.from_arrays([names, *columns, _integers(scores)], schema=SCHEMA))
 
     def add_each(
-        self, source: str, site: str, numbers: array, reasons: Sequence[tuple[str, str]], scores: array
+        self,
+        source: str,
+        site: str,
+        numbers: array,
+        reasons: Sequence[tuple[str, str]],
+        against: np.ndarray,
+        scores: array,
     ) -> None:
-        """Answers of one site with a reason each; Ids and scores as in `add_many`."""
+        """Answers of one site, `against` each the reason with that index; Ids and scores as in `add_many`."""
         self._gather()
         size = len(numbers)
         if size:
             told = [pa.repeat(text, size) for text in _strings([source, site])]
-            told += [_strings([reason[part] for reason in reasons]) for part in (0, 1)]
+            told += [_strings([reason[part] for reason in reasons], against) for part in (0, 1)]
             names = _numbered(f"{source}/{site}/", numbers)
             self._append(pa.Table.from_arrays([names, *told, _integers(scores)], schema=SCHEMA))
 
@@ -139,10 +145,12 @@ def hide(path: Path, names: Collection[str]) -> None:
     sync_folder(path.parent)
 
 
-def _strings(texts: Sequence[str]) -> pa.Array:
-    """A column of text. Built from its bytes, because `pa.array` and `pa.scalar` import pandas where they find it:
-    45 MB."""
+def _strings(texts: Sequence[str], which: np.ndarray | None = None) -> pa.Array:
+    """A column of text, or of the texts with these indices. Built from its bytes, because `pa.array` and `pa.scalar`
+    import pandas where they find it: 45 MB."""
     parts = [text.encode() for text in texts]
+    if which is not None:
+        parts = [parts[at] for at in which.tolist()]
     ends = np.zeros(len(parts) + 1, np.int32)
     np.cumsum([len(part) for part in parts], out=ends[1:])
     return pa.StringArray.from_buffers(len(parts), pa.py_buffer(ends), pa.py_buffer(b"".join(parts)))

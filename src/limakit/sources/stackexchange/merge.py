@@ -2,22 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 
 import numpy as np
 
 from limakit.sources.stackexchange.scan import Answer, Reason, Scanned
 
-_AT_ONCE = 4096
-"""Answers that are Python objects at a time."""
 SAME_POST: Reason = ("same_post", "")
 NOT_BEST: Reason = ("not_best", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Some answers, as parallel arrays of int64, with the reason against each: None for one to keep, or UNJUDGED for
-    one to keep unless the rules are against it."""
+    """The answers of one split, as parallel arrays of int64, with the reason against each: its place in `reasons`,
+    KEEP, or UNJUDGED for one to keep unless the rules are against it."""
 
     dumps: np.ndarray
     ids: np.ndarray
@@ -25,7 +22,8 @@ class Compared:
     scores: np.ndarray
     offsets: np.ndarray
     asked: np.ndarray
-    reasons: list[Reason | None]
+    against: np.ndarray
+    reasons: list[Reason]
 
     def answer(self, at: int) -> Answer:
         """The answer with index `at`."""
@@ -34,7 +32,7 @@ class Compared:
 
 
 def best_answers(scanned: Mapping[int, Sequence[Scanned]], labels: Sequence[str]) -> Iterator[Compared]:
-    """Answers of one site's dumps, by dump and offset, some at a time.
+    """Answers of one site's dumps, by dump and offset, a split at a time.
 
     The same post may lie in several dumps of a site: its identity is site and Id. The copy with the higher score is
     kept, at equal scores that of the newer dump, which is the one with the higher question Id. Of a question's
@@ -54,16 +52,18 @@ def best_answers(scanned: Mapping[int, Sequence[Scanned]], labels: Sequence[str]
         for name in ("ids", "parents", "scores", "offsets", "asked")
     ]
     ids, parents, scores, offsets, asked = columns
-    judgements = chain.from_iterable(part.judgements() for _, part in found)
     copies = _later_of(np.lexsort((offsets, ages, -scores, ids)), ids)
     rivals = np.flatnonzero(~copies)
     beaten = np.zeros(len(ids), bool)
     beaten[rivals] = _later_of(np.lexsort((ids[rivals], -scores[rivals], parents[rivals])), parents[rivals])
-    for begin in range(0, len(ids), _AT_ONCE):
-        some = slice(begin, begin + _AT_ONCE)
-        told = zip(copies[some].tolist(), beaten[some].tolist(), islice(judgements, _AT_ONCE), strict=True)
-        reasons = [SAME_POST if copy else NOT_BEST if worse else reason for copy, worse, reason in told]
-        yield Compared(dumps[some], ids[some], parents[some], scores[some], offsets[some], asked[some], reasons)
+    ours, begin = [SAME_POST, NOT_BEST], 0
+    for _, part in found:
+        some = slice(begin, begin := begin + len(part.ids))
+        theirs = np.frombuffer(part.against, np.int32)
+        theirs = np.where(theirs < 0, theirs, theirs + len(ours))
+        against = np.where(copies[some], 0, np.where(beaten[some], 1, theirs))
+        columns = (dumps[some], ids[some], parents[some], scores[some], offsets[some], asked[some])
+        yield Compared(*columns, against, ours + part.reasons())
 
 
 def _later_of(order: np.ndarray, keys: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from limakit.sources.stackexchange.dialogues import dialogues
 from limakit.sources.stackexchange.find import Dump
 from limakit.sources.stackexchange.merge import best_answers
 from limakit.sources.stackexchange.render import Batch, post_at, render
-from limakit.sources.stackexchange.scan import UNJUDGED, Answer, Editor, Scanned, scan
+from limakit.sources.stackexchange.scan import KEEP, UNJUDGED, Answer, Editor, Scanned, scan
 from limakit.sources.stackexchange.split import splits
 from limakit.store import files
 from limakit.store.rejects import RejectLog
@@ -30,7 +30,7 @@ from limakit.store.spill import Place, Spill
 
 SOURCE = "stackexchange"
 SPLIT_BYTES = 32 << 20
-BATCH = 256
+BATCH = 64
 
 
 Questions = list[tuple[Scanned, Place]]
@@ -146,17 +146,21 @@ def _best(
             if dumps[found.dump].site == site:
                 scanned.setdefault(found.dump, []).append(found)
         for some in best_answers(scanned, labels):
-            for at, reason in enumerate(some.reasons):
-                if reason == UNJUDGED:  # outshone in its split by a copy of a post that another dump has elsewhere
-                    with open(dumps[some.dumps[at]].posts, "rb", buffering=0) as file:
-                        some.reasons[at] = editor.judge(post_at(file, int(some.offsets[at])).body)
-            best += [some.answer(at) for at, reason in enumerate(some.reasons) if reason is None]
-            against = [reason for reason in some.reasons if reason]
-            fell = [reason is not None for reason in some.reasons]
+            # outshone in its split by a copy of a post that another dump has elsewhere
+            for at in np.flatnonzero(some.against == UNJUDGED).tolist():
+                with open(dumps[some.dumps[at]].posts, "rb", buffering=0) as file:
+                    reason = editor.judge(post_at(file, int(some.offsets[at])).body)
+                some.against[at] = len(some.reasons) if reason else KEEP
+                some.reasons.extend([reason] if reason else [])
+            best += [some.answer(at) for at in np.flatnonzero(some.against == KEEP).tolist()]
+            fell = np.flatnonzero(some.against >= 0)
+            numbers, against, scores = some.ids[fell], some.against[fell], some.scores[fell]
             rejects.add_each(
-                SOURCE, site, array("q", some.ids[fell].tobytes()), against, array("q", some.scores[fell].tobytes())
+                SOURCE, site, array("q", numbers.tobytes()), some.reasons, against, array("q", scores.tobytes())
             )
-            count.rejected.update(rule for rule, _ in against)
+            for (rule, _), size in zip(some.reasons, np.bincount(against, minlength=len(some.reasons)), strict=True):
+                if size:
+                    count.rejected[rule] += int(size)
     return best
 
 

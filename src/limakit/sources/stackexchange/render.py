@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import FileIO
 
 import orjson
@@ -90,9 +91,14 @@ def post_at(file: FileIO, offset: int) -> rows.Post:
     return rows.post(data[:end])
 
 
+@lru_cache
+def _host(site: str) -> str | None:
+    return host_of(site, is_known(site))
+
+
 def _provenance(site: str, post: rows.Post, title: str) -> Provenance:
     """Origin of a post. `author` is the name that the row itself gives; `users.name_authors` adds the others."""
-    host = host_of(site, is_known(site))
+    host = _host(site)
     person = post.owner is not None and post.owner > 0
     return Provenance(
         source="stackexchange",

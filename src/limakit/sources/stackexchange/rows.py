@@ -6,24 +6,24 @@ into lines, and a damaged post cannot take its neighbours with it.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 _VALUE = rb'(?:"[^"<\x00-\x08\x0b\x0c\x0e-\x1f]*"|\'[^\'<\x00-\x08\x0b\x0c\x0e-\x1f]*\')'
 _ROW = re.compile(rb"<row(?:\s+[A-Za-z_][\w.-]*\s*=\s*" + _VALUE + rb")+\s*/?>")
-_FRAME = re.compile(rb'<row(?: [A-Za-z]+=")+ ?/>')
-_UNFIT = b"<" + bytes(set(range(32)) - {9, 10, 13})
-"""Bytes that no value holds; of these a row has the `<` that begins it."""
-_NAME = re.compile(rb' ([A-Za-z]+)="')
+_FRAME = re.compile(r'<row(?: [A-Za-z]+=")+ ?/>')
+_UNFIT = b"<" + bytes(range(32))
+"""Bytes that no value holds as the dump writes it; of these a row has the `<` that begins it."""
+_NAME = re.compile(r' ([A-Za-z]+)="')
 _ATTRIBUTE = re.compile(rb"([A-Za-z_][\w.-]*)\s*=\s*(" + _VALUE + rb")")
 _FURNITURE = re.compile(
     rb"(?:\s|\xef\xbb\xbf|<\?xml[^<>]*\?>|</?(?:posts|comments)\s*>|</row\s*>|<!--(?:(?!-->).)*-->)*", re.DOTALL
 )
 _REFERENCE = re.compile(r"&(?:#x([0-9A-Fa-f]{1,8});|#([0-9]{1,8});|(lt|gt|amp|quot|apos);)?")
-_ODD_REFERENCE = re.compile(rb"&(?!lt;|gt;|amp;|quot;|apos;|#xA;|#xD;|#x9;)")
+_ODD_REFERENCE = re.compile(r"&(?!lt;|gt;|amp;|quot;|apos;|#xA;|#xD;|#x9;)")
 _LT, _GT, _AMP, _QUOT, _APOS, *_BREAKS = (
     np.uint32(int.from_bytes(name, "little"))
     for name in (b"lt;", b"gt;", b"amp;", b"quot", b"apos", b"#xA;", b"#xD;", b"#x9;")
@@ -37,8 +37,7 @@ class Refused(Exception):
     """This row cannot be read; the message says why. Never leaves the scan: it becomes a quarantine entry."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class Post(NamedTuple):
     """One post, decoded. `body` is HTML, `title` plain text, times ISO 8601 as in the dump."""
 
     id: int
@@ -73,7 +72,7 @@ def _body(row: bytes) -> bytes | None:
 @lru_cache(maxsize=1024)
 def _place_of_body(frame: bytes) -> int:
     """Which of the parts between quotation marks is the Body's, 0 where the frame is unusual."""
-    names = _names(frame)
+    names = _names(frame.decode())
     return 2 * names.index("Body") + 1 if "Body" in names else 0
 
 
@@ -104,41 +103,46 @@ def _is_text(whole: bytes) -> bool:
     return True
 
 
-def _plain(row: bytes) -> tuple[tuple[str, ...], list[bytes]] | None:
-    """Names and raw values of a row without white space around it, if it is certainly well-formed and holds nothing
-    unusual; split at its quotation marks, which no value holds."""
-    parts = row.split(b'"')
-    names = _names(b'"'.join(parts[::2])) if len(parts) % 2 else ()
-    if not names or len(row.translate(None, _UNFIT)) < len(row) - 1:
+def _plain(row: bytes) -> tuple[tuple[str, ...], list[str]] | None:
+    """Names and half unescaped values of a row without white space around it, if it is certainly well-formed and holds
+    nothing unusual; split at its quotation marks, which no value holds."""
+    if not (row.startswith(b"<") and row.endswith(b">")) or len(row.translate(None, _UNFIT)) < len(row) - 1:
         return None
-    if _ODD_REFERENCE.search(row) or not _is_text(row):
+    try:
+        text = _half_unescaped(row.decode())
+    except UnicodeDecodeError:
         return None
-    return names, parts[1::2]
+    parts = text.split('"')
+    names = _names('"'.join(parts[::2])) if len(parts) % 2 else ()
+    return (names, parts[1::2]) if names and not _ODD_REFERENCE.search(text) else None
 
 
 @lru_cache(maxsize=1024)
-def _names(frame: bytes) -> tuple[str, ...]:
+def _names(frame: str) -> tuple[str, ...]:
     """The names in what is outside of a row's values, none where that is not as the dump writes it."""
-    names = tuple(name.decode() for name in _NAME.findall(frame))
+    names = tuple(_NAME.findall(frame))
     return names if _FRAME.fullmatch(frame) and len(set(names)) == len(names) else ()
 
 
-def unescape_plain(raw: bytes) -> str:
-    """Attribute value in which no references occur but the eight that the dump uses, as in a vouched row."""
-    if b"\n" in raw or b"\t" in raw or b"\r" in raw:
-        return unescape(raw.decode())
-    if b"&" not in raw:
-        return raw.decode()
-    raw = raw.replace(b"&lt;", b"<").replace(b"&gt;", b">").replace(b"&#xA;", b"\n").replace(b"&quot;", b'"')
-    if b"&" in raw:
-        raw = raw.replace(b"&#xD;", b"\r").replace(b"&apos;", b"'").replace(b"&#x9;", b"\t").replace(b"&amp;", b"&")
-    return raw.decode()
+def _half_unescaped(text: str) -> str:
+    """Escaped text without the three references that are most in a dump. What stands there instead is in no reference,
+    so that the others are as odd as before."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&#xA;", "\n")
+
+
+def _unescaped(text: str) -> str:
+    """Half unescaped text without the other five that the dump uses; it must hold no others."""
+    text = text.replace("&quot;", '"') if "&" in text else text
+    if "&" in text:
+        text = text.replace("&#xD;", "\r").replace("&apos;", "'").replace("&#x9;", "\t").replace("&amp;", "&")
+    return text
 
 
 def unescape(text: str) -> str:
     """Attribute value by the rules of XML 1.0. Raises Refused at a reference to no character."""
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ").replace("\t", " ")
-    return _REFERENCE.sub(_character, text) if "&" in text else text
+    half = _half_unescaped(text)
+    return _REFERENCE.sub(_character, text) if _ODD_REFERENCE.search(half) else _unescaped(half)
 
 
 def _character(match: re.Match[str]) -> str:
@@ -154,18 +158,19 @@ def _character(match: re.Match[str]) -> str:
     return chr(code)
 
 
-def attributes(row: bytes) -> dict[str, str]:
-    """All attributes of one `<row …/>`, in any order and layout. Raises Refused where it is not well-formed XML."""
+def attributes(row: bytes, wanted: Container[str] | None = None) -> dict[str, str]:
+    """The attributes of one `<row …/>`, in any order and layout: all, or at least those `wanted`. Raises Refused where
+    it is not well-formed XML."""
     if plain := _plain(row.rstrip()):
-        return {name: unescape_plain(value) for name, value in zip(*plain, strict=True)}
+        named = zip(*plain, strict=True)
+        return {name: _unescaped(value) for name, value in named if wanted is None or name in wanted}
     match = _ROW.match(row)
     if match is None:
         raise Refused("not a complete, well-formed row")
     found: dict[str, str] = {}
     for name, quoted in _ATTRIBUTE.findall(match.group()):
         try:
-            key, raw = name.decode(), quoted[1:-1]
-            value = unescape(raw.decode()) if _ODD_REFERENCE.search(raw) else unescape_plain(raw)
+            key, value = name.decode(), unescape(quoted[1:-1].decode())
         except UnicodeDecodeError:
             raise Refused("not valid UTF-8") from None
         if key in found:
@@ -187,9 +192,14 @@ def leftover(unit: bytes) -> bytes:
     return unit[framed.end() if framed else start :].strip()
 
 
+_NUMBERS = ("Id", "PostTypeId", "ParentId", "Score", "OwnerUserId")
+_TEXTS = ("Body", "Title", "CreationDate", "LastEditDate", "OwnerDisplayName", "ContentLicense")
+_OF_A_POST = frozenset((*_NUMBERS, *_TEXTS))
+
+
 def post(row: bytes) -> Post:
     """Decode a row. Raises Refused where it is damaged or lacks what every post has."""
-    found = attributes(row)
+    found = attributes(row, _OF_A_POST)
     kind, owner = integer(found, "PostTypeId"), found.get("OwnerUserId", "")
     return Post(
         id=integer(found, "Id"),

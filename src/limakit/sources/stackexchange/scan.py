@@ -3,7 +3,7 @@
 import os
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -23,8 +23,9 @@ Reason = tuple[str, str]
 """A rule's name and a detail."""
 _MORE = 4096
 """Bytes read beyond a gap at once: they hold the beginning of the row that follows it."""
-UNJUDGED: Reason = ("", "")
-"""Stands for the judgement of an answer that another answer to its question, in the same split, outshines."""
+KEEP, UNJUDGED = -1, -2
+"""Stand for the reason against an answer where there is none, and where another answer to its question, in the same
+split, outshines it."""
 
 
 class Editor(Protocol):
@@ -86,17 +87,18 @@ class Scanned:
     offsets: array = field(default_factory=partial(array, "q"))
     asked: array = field(default_factory=partial(array, "q"))
     """Offset of the answer's question, of the first with its Id, where this split holds it, else -1."""
+    against: array = field(default_factory=partial(array, "i"))
+    """Place in `reasons` of the reason against each, KEEP or UNJUDGED."""
     packed: bytes = b""
-    """The judgements, see `judgements`."""
+    """The reasons, see `reasons`."""
     lowest_question: int = 1 << 62
     highest_question: int = -1
     places: bytes = b""
     """Ids of the questions, then their offsets, as 64-bit integers."""
 
-    def judgements(self) -> Iterator[Reason | None]:
-        """The reason against each answer at or above the score, None to keep it, or UNJUDGED."""
-        for reason in orjson.loads(zlib.decompress(self.packed)):
-            yield (reason[0], reason[1]) if reason else None
+    def reasons(self) -> list[Reason]:
+        """The reasons against answers at or above the score, each once."""
+        return [(rule, detail) for rule, detail in orjson.loads(zlib.decompress(self.packed))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def scan(split: Split, editor: Editor) -> Scanned:
         found.lowest_question, found.highest_question = min(asked.ids), max(asked.ids)
         found.places = asked.ids.tobytes() + asked.offsets.tobytes()
     found.asked.frombytes(_first_places(asked, found.parents).tobytes())
-    found.packed = zlib.compress(orjson.dumps(rivals.judged(found, editor)), 1)
+    found.packed = zlib.compress(orjson.dumps(rivals.judge(found, editor)), 1)
     return found
 
 
@@ -174,21 +176,22 @@ class _Rivals:
         found.offsets.frombytes(usual.starts.tobytes())
         self._bodies += [body for body in bodies if body is not None]
 
-    def judged(self, found: Scanned, editor: Editor) -> list[Reason | None]:
-        """A judgement of each: of the best answer that each question has in this split, as only these are worth it
-        now, UNJUDGED of the others."""
+    def judge(self, found: Scanned, editor: Editor) -> list[Reason]:
+        """Judge the best answer that each question has in this split, as only these are worth it now. Returns the
+        reasons, each once, and enters whom they are against."""
         ids, parents, scores = (np.frombuffer(some, np.int64) for some in (found.ids, found.parents, found.scores))
         order = np.lexsort((ids, -scores, parents))
         first = np.append(True, np.diff(parents[order]) != 0)[: len(order)]
         best = order[first].tolist()
         escaped = [(at, body) for at in best if isinstance(body := self._bodies[at], bytes)]
-        judgements: list[Reason | None] = [UNJUDGED] * len(ids)
+        reasons: dict[Reason | None, int] = {None: KEEP}
+        found.against = array("i", [UNJUDGED]) * len(ids)
         for (at, _), reason in zip(escaped, editor.judge_escaped([body for _, body in escaped]), strict=True):
-            judgements[at] = reason
+            found.against[at] = reasons.setdefault(reason, len(reasons) - 1)
         for at in best:
             if isinstance(body := self._bodies[at], str):
-                judgements[at] = editor.judge(body)
-        return judgements
+                found.against[at] = reasons.setdefault(editor.judge(body), len(reasons) - 1)
+        return [reason for reason in reasons if reason]
 
 
 def _first_places(asked: _Asked, parents: array) -> np.ndarray:
