@@ -273,7 +273,7 @@ def measured(command: list[str], environment: dict[str, str]) -> Run:
         while run.poll() is None:
             now = memory(run.pid)
             rss, pss = max(rss, now[0]), max(pss, now[1])
-            time.sleep(0.05)
+            time.sleep(0.1)
         seconds = time.perf_counter() - start
         told = run.stdout.read() if run.stdout else ""
     try:
@@ -288,16 +288,13 @@ def measured(command: list[str], environment: dict[str, str]) -> Run:
 
 def memory(root: int) -> tuple[float, float]:
     """RSS and PSS in MB of a process and its descendants."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
+    family = [root]
+    for member in family:  # grows as it goes
+        for children in Path(f"/proc/{member}/task").glob("*/children"):
             try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, IndexError):
+                family += map(int, children.read_text().split())
+            except OSError:
                 continue
-    family = {root}
-    while grown := {child for child, parent in parents.items() if parent in family} - family:
-        family |= grown
     total = {"Rss": 0, "Pss": 0}
     for member in family:
         try:

@@ -33,10 +33,10 @@ from tests.web.served import CHROMIUM, Process, serving
 from tests.web.studies import write_study
 
 from limakit.store import members
-from limakit.store.people import FILE, People
+from limakit.store.people import People
 from limakit.store.people_schema import people as persons
 from limakit.store.people_schema import votes
-from limakit.store.study import Study
+from limakit.store.study import PEOPLE_DB, Study
 from limakit.web.studio import Studio
 
 WEB = ("fastapi", "starlette", "uvicorn", "h11", "sqlalchemy", "alembic", "mako", "greenlet", "argon2-cffi")
@@ -74,7 +74,7 @@ def main() -> None:
 def load(name: str, root: Path, url: str | None, people: int, count: int, *, kills: int) -> None:
     """`people` annotators with `count` votes each, the server killed `kills` times meanwhile."""
     write_study(root, count=count, shared=count)
-    place = postgres.empty(url) if url else root / FILE
+    place = postgres.empty(url) if url else root / PEOPLE_DB
     with People.open(place) as opened:
         ceiling = None if kills else loop(opened, 500)
         sessions = let_in(opened, people, Studio(Study(root), opened).cookie)
@@ -147,7 +147,7 @@ def paint(root: Path, count: int) -> None:
         "Keep basil in the light and water it from below.\n\n- pinch the tips\n- turn the pot\n\n```\nwater(2)\n```\n\n"
     )
     write_study(root, count=count, shared=count, answers=[text * (1 + n % 6) for n in range(count)])
-    with People.open(root / FILE) as people, sync_playwright() as playwright:
+    with People.open(root / PEOPLE_DB) as people, sync_playwright() as playwright:
         studio = Studio(Study(root), people)
         with people.write() as connection:
             members.invite(connection, "a1", "annotator", time.time())
