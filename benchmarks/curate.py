@@ -19,6 +19,7 @@ import ctypes
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import time
@@ -76,9 +77,10 @@ def main() -> None:
             print(f"{name:30}  not installed, or it failed: {runs[0].told.strip()[-100:]}")
             continue
         share = size / 10 if name.startswith("lxml") else size
-        seconds, cpu = min(run.seconds for run in runs), min(run.cpu for run in runs)
+        fastest = min(runs, key=lambda run: run.seconds)
+        seconds, cpu = fastest.seconds, min(run.cpu for run in runs)
         rss, pss = max(run.rss for run in runs), max(run.pss for run in runs)
-        told = "" if "cat" in name else runs[0].told.strip()
+        told = "" if "cat" in name else fastest.told.strip()
         print(f"{name:30}{share / seconds / 1e6:8.0f}{cpu / share * 1e9:10.2f}{rss:8.0f}{pss:8.0f}  {told}")
 
 
@@ -270,11 +272,12 @@ def measured(command: list[str], environment: dict[str, str]) -> Run:
     rss = pss = 0.0
     keep = subprocess.DEVNULL if command[0] == "cat" else subprocess.PIPE
     with subprocess.Popen(command, stdout=keep, stderr=subprocess.STDOUT, text=True, env=environment) as run:
-        while run.poll() is None:
+        ended = os.pidfd_open(run.pid)
+        while not select.select([ended], [], [], 0.1)[0]:
             now = memory(run.pid)
             rss, pss = max(rss, now[0]), max(pss, now[1])
-            time.sleep(0.1)
         seconds = time.perf_counter() - start
+        os.close(ended)
         told = run.stdout.read() if run.stdout else ""
     try:
         while True:

@@ -35,7 +35,7 @@ LATE = (
 
 
 class Nursery:
-    """One process at a time: `start` it, let it go on for `seconds`, `kill` it or not, and take its exit status."""
+    """One process at a time, each a fork of the nurse."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.nursery"]

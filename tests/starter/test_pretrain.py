@@ -132,8 +132,9 @@ def test_a_start_that_does_not_fit_is_refused(tools: Any, corpus: Path, monkeypa
         run(corpus, "further", "--start", str(STARTER / "model"))
     assert run(corpus, "first") == 0
     (corpus / "first" / "training.json").unlink()
-    with pytest.raises(SystemExit, match=r"no training.json; --start takes a folder that this script has written"):
-        run(corpus, "further", "--start", str(corpus / "first"))
+    for start in ("first", "nowhere"):
+        with pytest.raises(SystemExit, match=r"no training.json; --start takes a folder that this script has written"):
+            run(corpus, "further", "--start", str(corpus / start))
 
 
 def test_windows_of_a_further_run_are_new_ones(tools: Any, corpus: Path) -> None:

@@ -20,6 +20,7 @@ def main(words: list[str] | None = None) -> int:
     """Tokenizer, packed data, training, export: each prints a line when it is done."""
     arguments = parse(words)
     logging.disable_progress_bar()
+    runs = earlier(arguments.start) if arguments.start else []
     refused = contaminated(arguments.corpus, Protected.starter())
     print(f"contaminated: {len(refused)} documents refused {' '.join(refused[:5])}".rstrip(), flush=True)
     tokenizer = train_tokenizer(arguments.corpus, refused, VOCABULARY)
@@ -30,7 +31,6 @@ def main(words: list[str] | None = None) -> int:
     torch.manual_seed(SEED)
     end = tokenizer.get_vocab()[END]
     model = resume(arguments.start, tokenizer) if arguments.start else build(VOCABULARY, end)
-    runs = earlier(arguments.start) if arguments.start else []
     print(f"model: {model.num_parameters():,} parameters", flush=True)
     plan = Plan(
         streams,
@@ -43,7 +43,7 @@ def main(words: list[str] | None = None) -> int:
         seen=sum(run["tokens"] for run in runs),
     )
     report = train(model, plan)
-    for measurement in export(model, tokenizer, [*runs, report.record()], report.plan, arguments.corpus, arguments.out):
+    for measurement in export(model, tokenizer, [*runs, report.record()], plan, arguments.corpus, arguments.out):
         print(f"held out: {measurement.subset} {measurement.bits_per_byte:.4f} bits per byte", flush=True)
     plan.state.unlink()
     return 0

@@ -52,18 +52,9 @@ class Plan:
     def mark(self) -> str:
         """A name for the plan: a state of another one is not taken up."""
         names = {subset: path.name for subset, path in self.streams.items()}
-        told = [
-            names,
-            dict(self.mixture),
-            self.tokens,
-            self.seed,
-            self.seen,
-            LENGTHS,
-            BATCH_TOKENS,
-            MICRO_BATCH_TOKENS,
-            WORKERS,
-        ]
-        return hashlib.sha256(json.dumps([*told, str(PRECISION)]).encode()).hexdigest()
+        told = [names, dict(self.mixture), self.tokens, self.seed, self.seen]
+        fixed = [LENGTHS, BATCH_TOKENS, MICRO_BATCH_TOKENS, WORKERS, str(PRECISION)]
+        return hashlib.sha256(json.dumps([*told, *fixed]).encode()).hexdigest()
 
 
 @dataclass

@@ -7,7 +7,7 @@ import typer
 
 from limakit.cli.experiments import ablate, dialogue, superficiality
 from limakit.cli.numbers import power, stats
-from limakit.cli.show import Screen
+from limakit.cli.show import Screen, show_version
 from limakit.cli.stages import run_stages
 from limakit.cli.studio import people, studio
 from limakit.cli.voice import style
@@ -28,18 +28,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but erro
 Json = Annotated[bool, typer.Option("--json", help="JSON lines for machines: results on stdout, progress on stderr.")]
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"limakit {version('limakit')}")
-        raise typer.Exit
-
-
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
     pass

@@ -11,8 +11,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
+import typer
 
 from limakit.engine import Progress, silent
+
+
+def show_version(asked: bool) -> None:
+    """Say which limakit this is and end, where that is `asked`."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"limakit {version('limakit')}")
+        raise typer.Exit
 
 
 class Screen:
