@@ -228,6 +228,7 @@ def test_a_stale_tab_is_told_clearly_and_both_votes_are_kept(visit: Callable[...
     assert "“Answer 1 is significantly better” elsewhere" in told
     assert "“Answer 2 is significantly better” here" in told
     assert stale.inner_text("article .prompt") == asked
+    wait_stored(stale)  # the third vote may still be under way
     assert (labels(studio)[0], stored(studio)) == ("a", 3)
     stale.keyboard.press("2")
     wait_stored(stale)
