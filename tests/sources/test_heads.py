@@ -14,8 +14,8 @@ from limakit.sources.stackexchange.split import Split
 from tests.sources.dumps import answer, question, row
 
 USUAL = re.compile(
-    rb'<row Id="(\d{1,8})" PostTypeId="([1-9])" (?:AcceptedAnswerId="\d{1,8}" )?(?:ParentId="(\d{1,8})" )?'
-    rb'CreationDate="[^<]{23}" Score="(-?\d{1,8})" [^<]*/>(?=\r?\n  <row )'
+    rb'<row Id="(\d{1,8})" PostTypeId="([1-9])" (?:AcceptedAnswerId="\d{1,8}" |ParentId="(\d{1,8})" )?'
+    rb'CreationDate="[^<]{23}" Score="(-?\d{1,6})" [^<]*/>(?=\r?\n  <row )'
 )
 END = "  " + "<row " + "x" * 200
 NUMBERS = st.integers(0, 10**10)

@@ -1,9 +1,10 @@
 """The heads of all usual rows of a split as array code: Id, type, parent and score.
 
 A usual row is written as every dump so far writes it: `<row Id="…" PostTypeId="…" `, for questions perhaps
-`AcceptedAnswerId="…" `, for answers `ParentId="…" `, then `CreationDate="…" Score="…" `, numbers of at most eight
-digits, a date of 23 characters, and at the end `/>` and the line break before the next row. Whatever else there is in a
-split, rows in another order or layout, damage, the frame of the file, is left to those who parse it row by row.
+`AcceptedAnswerId="…" `, for answers `ParentId="…" `, then `CreationDate="…" Score="…" `, a date of 23 characters, a
+score of at most six digits, other numbers of at most eight, and at the end `/>` and the line break before the next row.
+Whatever else there is in a split, rows in another order or layout, damage, the frame of the file, is left to those who
+parse it row by row.
 
 Each byte is read once, to find `<`; the heads behind them are copied side by side and read thousands at a time. Eight
 bytes are compared, or eight digits read, in one step, as a 64-bit little-endian word.
@@ -12,6 +13,7 @@ bytes are compared, or eight digits read, in one step, as a 64-bit little-endian
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,10 +27,8 @@ _BEYOND = 1 << 16
 """Bytes read beyond a split at most, to find where its last row ends."""
 _ROWS = 8192
 """Rows read at a time: enough to hide what each step of array code costs by itself."""
-_COPIED = 20
-"""Words copied for each `<`: one before that in which it stands, and as many as the longest head may reach into."""
-_DATE = 23
-_BYTES = U64(0x0101010101010101)
+_COPIED = 18
+"""Words copied for each `<`: one before that in which it stands, and as many as may be looked at for a head."""
 
 
 @dataclass(slots=True)
@@ -57,21 +57,17 @@ class Heads:
 
 def heads(split: Split, chunk: int = _CHUNK, rows: int = _ROWS) -> Iterator[Heads]:
     """Heads of the usual rows that begin in a split, about `rows` at a time."""
-    waiting: list[tuple[Any, Any]] = []
+    places = np.empty(rows + 1 + chunk // 8, np.int64)
+    copies = np.empty(len(places), f"V{8 * _COPIED}")
     count = 0
-    for marks in _marks(split, chunk):
-        waiting.append(marks)
-        count += len(marks[0])
+    for found, pieces in _marks(split, chunk):
+        last, count = count, count + len(found)
+        places[last:count], copies[last:count] = found, pieces
         if count > rows:
-            places, copies = _joined(waiting)
-            yield _read(places, copies, split.stop)
-            waiting, count = [(places[-1:], copies[-1:])], 1
+            yield _read(places[:count], copies[:count], split.stop)
+            places[0], copies[0], count = places[count - 1], copies[count - 1], 1
     if count > 1:
-        yield _read(*_joined(waiting), split.stop)
-
-
-def _joined(parts: list[tuple[Any, Any]]) -> tuple[Any, Any]:
-    return np.concatenate([places for places, _ in parts]), np.concatenate([copies for _, copies in parts])
+        yield _read(places[:count], copies[:count], split.stop)
 
 
 def _marks(split: Split, chunk: int) -> Iterator[tuple[Any, Any]]:
@@ -80,7 +76,7 @@ def _marks(split: Split, chunk: int) -> Iterator[tuple[Any, Any]]:
     then neither begins a usual row."""
     buffer = bytearray(8 + chunk + 8 * _COPIED)
     words = np.frombuffer(buffer, "<u8")
-    pieces = np.ndarray((chunk // 8, _COPIED), "<u8", buffer, strides=(8, 8))
+    pieces = np.ndarray((chunk // 8,), f"V{8 * _COPIED}", buffer, strides=(8,))
     mask = np.empty(chunk, bool)
     masks, some = mask.view(U64), np.empty(chunk // 8, bool)
     area = np.frombuffer(buffer, np.uint8)[8 : 8 + chunk]
@@ -93,98 +89,84 @@ def _marks(split: Split, chunk: int) -> Iterator[tuple[Any, Any]]:
             buffer[size:] = bytes(len(buffer) - size)
             np.equal(area, ord("<"), out=mask)
             np.not_equal(masks, 0, out=some)
-            found = np.flatnonzero(some)
+            found = some.nonzero()[0]
             yield found * 8 + (at - 8), pieces[found]
             if size < len(buffer) or (len(found) and at + found[-1] * 8 >= split.stop):
                 return
 
 
 def _read(places: Any, copies: Any, limit: int) -> Heads:
-    """Heads of the rows that begin with each `<` but the last, before offset `limit`."""
-    words = np.ndarray((copies.nbytes - 7,), "<u8", copies, strides=(1,))
-    marked = copies[:, 1] ^ (U64(ord("<")) * _BYTES)
-    at = 8 + _first((marked - _BYTES) & ~marked & (_BYTES << U64(7)))
-    starts = places + at
-    at += np.arange(0, copies.nbytes, _COPIED * 8)
-    parted = _parted(words, at)[1:]
-    starts, stops, at = starts[:-1], starts[1:], at[:-1]
-    row = at
+    """Heads of the rows that begin with each `<` but the last, before offset `limit`.
 
-    good = _says(words, at, b'<row Id="') & parted & (starts < limit)
-    digits, good, at = _number(words, at + 9, good)
-    ids = _value(digits)
-    good &= _says(words, at, b'" PostTypeId="')
-    kinds = (words[at + 14] & U64(0xFF)).view(np.int64) - 48
-    good &= (kinds >= 1) & (kinds <= 9)
-    at += 15
-    _pass(words, at, good, b'" AcceptedAnswerId="')
-    parents = _pass(words, at, good, b'" ParentId="')
-    good &= _says(words, at, b'" CreationDate="')
-    at += 16 + _DATE
-    good &= _says(words, at, b'" Score="')
-    at += 9
-    negative = (words[at] & U64(0xFF)) == U64(ord("-"))
-    digits, good, at = _number(words, at + negative, good)
-    scores = _value(digits)
-    good &= (kinds != 2) | (parents >= 0)
-    good &= ((words[at] & U64(0xFFFF)) == U64(0x2022)) & (stops - starts >= at + 2 - row)
-    scores = np.where(negative, -scores, scores)
-    found = (starts, stops, ids, kinds, parents, scores)
+    Behind each number words are taken anew, from where the next number but the parent's begins in a word of its own.
+    """
+    marked = copies.view(U64)[1::_COPIED] ^ _word(b"<<<<<<<<")
+    at = 8 + _first((marked - _word(b"\1\1\1\1\1\1\1\1")) & ~marked & _word(b"\x80\x80\x80\x80\x80\x80\x80\x80"))
+    starts = places + at
+    at = at + np.arange(0, copies.nbytes, 8 * _COPIED)
+
+    before, begin, digits = _words(copies, at - 7, 3)
+    parted = before >> 16 == _word(b"/>\n  <\0\0")
+    if not parted.all():
+        parted |= before >> 8 == _word(b"/>\r\n  <\0")
+    parted &= begin << 32 == _word(b"\0\0\0\0row ")
+    starts, stops, at = starts[:-1], starts[1:], at[:-1]
+    ids, size = _number(digits[:-1])
+    good = (begin[:-1] == _word(b'row Id="')) & (size > 0) & parted[1:] & (starts < limit)
+
+    row, at = at, at + 9 + size
+    first, second, third, *others = _words(copies, at, 6)
+    kinds = second ^ _word(b'peId="0"')
+    good &= (first == _word(b'" PostTy')) & (kinds << 16 == 0)
+    kinds >>= 48
+    good &= kinds - 1 < 9
+    accepted = (third == _word(b" Accepte")) & (others[0] == _word(b"dAnswerI"))
+    low, high = np.where(accepted, others[1], others[0]), np.where(accepted, others[2], others[1])
+    child = third == _word(b" ParentI")
+    named = (accepted | child) & (low << 40 == _word(b'\0\0\0\0\0d="'))
+    child &= named
+    parents, size = _number(low >> 24 | high << 40)
+    parents[~child] = -1
+    good &= (named <= (size > 0)) & ((kinds == 2) <= child)
+
+    at += 15 + named * (12 + size + 8 * accepted.view(np.uint8))
+    first, second, _, _, quoted, third, *others = _words(copies, at, 8)
+    good &= (first == _word(b'" Creati')) & (second == _word(b'onDate="'))
+    good &= (quoted >> 56 == ord('"')) & (third == _word(b' Score="'))
+    negative = np.flatnonzero(others[0] & 0xFF == ord("-"))
+    digits = others[0].copy()
+    digits[negative] = digits[negative] >> 8 | others[1][negative] << 56
+    at[negative] += 1
+    scores, size = _number(digits)
+    scores[negative] *= -1
+    good &= (size > 0) & (digits >> (8 * size) & 0xFFFF == _word(b'" \0\0\0\0\0\0'))
+    good &= stops - starts >= at + (50 + size) - row
+    found = (starts, stops, ids, kinds.view(np.int64), parents, scores)
     return Heads(*found) if good.all() else Heads(*(part[good] for part in found))
 
 
-def _parted(words: Any, at: Any) -> Any:
-    """Whether a row begins at each place, on a line of its own, and another ends before it."""
-    before = words[at - 8]
-    plain = (before >> U64(24)) == _word(b"/>\n  \0\0\0")
-    good = plain if plain.all() else plain | ((before >> U64(16)) == _word(b"/>\r\n  \0\0"))
-    return good & ((words[at] & U64(0xFFFFFFFFFF)) == _word(b"<row \0\0\0"))
+def _words(copies: Any, at: Any, count: int) -> Any:
+    """So many words from each place on: an array of the first ones, one of the second ones, and so on."""
+    some = np.ndarray((copies.nbytes - 8 * count + 1,), f"V{8 * count}", copies, strides=(1,))[at]
+    return some.view(U64).reshape(-1, count).T
 
 
-def _pass(words: Any, at: Any, good: Any, name: bytes) -> Any:
-    """The number behind `name` at each place, -1 where there is no such name; moves the places behind the number.
-
-    Makes `good` false where the name is followed by no number.
-    """
-    there = np.flatnonzero(words[at] == _word(name[:8]))
-    there = there[_says(words, at[there], name)]
-    digits, good[there], at[there] = _number(words, at[there] + len(name), good[there])
-    values = np.full(len(at), -1)
-    values[there] = _value(digits)
-    return values
-
-
-def _says(words: Any, at: Any, text: bytes) -> Any:
-    """Whether the text, of eight bytes or more, stands at each place."""
-    good = words[at] == _word(text[:8])
-    for place in (*range(8, len(text) - 8, 8), len(text) - 8):
-        good &= words[at + place] == _word(text[place : place + 8])
-    return good
-
-
-def _number(words: Any, at: Any, good: Any) -> tuple[Any, Any, Any]:
-    """The one to eight digits at each place, as a word that they fill from its end; whether it was good and there are
-    any; and where they end. The other digits mean nothing."""
-    digits = words[at] ^ U64(0x3030303030303030)
-    other = ((digits + U64(0x7676767676767676)) | digits) & U64(0x8080808080808080)
-    size = _first(other)
-    return digits << (U64(64) - size.view(U64) * U64(8) & U64(63)), good & (size > 0), at + size
+def _number(word: Any) -> tuple[Any, Any]:
+    """The number that each word begins with, int64, and of how many digits, 0 to 8, uint8."""
+    digits = word ^ _word(b"00000000")
+    size = _first(((digits + _word(b"vvvvvvvv")) | digits) & _word(b"\x80\x80\x80\x80\x80\x80\x80\x80"))
+    value = digits << (64 - 8 * size & 63)
+    value = (value * 2561 >> 8) & 0x00FF00FF00FF00FF
+    value = (value * 6553601 >> 16) & 0x0000FFFF0000FFFF
+    return (value * 42949672960001 >> 32).view(np.int64), size
 
 
 def _first(marked: Any) -> Any:
     """Number of the first byte with its highest bit set, of words with no other bits set; 8 where there is none."""
-    least = marked & (~marked + U64(1))
-    sizes = (((least - U64(1)) & _BYTES) * _BYTES) >> U64(56)
-    return sizes.view(np.int64) - (marked != 0)
+    return np.bitwise_count((marked - 1) & ~marked) >> 3
 
 
-def _value(digits: Any) -> Any:
-    """The numbers that words of eight digits stand for, int64."""
-    value = (digits * U64(2561) >> U64(8)) & U64(0x00FF00FF00FF00FF)
-    value = (value * U64(6553601) >> U64(16)) & U64(0x0000FFFF0000FFFF)
-    return (value * U64(42949672960001) >> U64(32)).view(np.int64)
-
-
+@cache
 def _word(text: bytes) -> Any:
-    """Eight bytes as a word."""
-    return U64(int.from_bytes(text, "little"))
+    """Eight bytes as a word; an array, which numpy takes in half the time that it takes for a number."""
+    return np.array(int.from_bytes(text, "little"), U64)
