@@ -83,6 +83,16 @@ def test_refusals_say_why(line: bytes, why: str) -> None:
     assert why in read_by_the_head or rows.vouched([line]) == [None]
 
 
+@pytest.mark.parametrize("bad", [b"row <", b"<row <", b'"', b"\xff", b"\x01", b"&#65;", b"&lt", b" ", b"", b"<row />"])
+def test_rows_are_vouched_for_together_as_one_by_one(bad: bytes) -> None:
+    good = answer(7, 3, 12, "<p>a &amp;&quot; é</p>\n").strip().encode()
+    some = [good, good[1:], good.replace("é".encode(), bad), bad + good, good + bad, good.replace(b" Body", bad)]
+    assert rows.vouched([good]) == ["&lt;p&gt;a &amp;amp;&amp;quot; é&lt;/p&gt;&#xA;".encode()]
+    for one in some:
+        for other in some:
+            assert rows.vouched([one, other]) == rows.vouched([one]) + rows.vouched([other])
+
+
 def test_single_quotes_and_raw_line_breaks_are_xml_too() -> None:
     line = b"<row Id='1' PostTypeId = '2'\n ParentId='1' Score='4' Body='a \"b\"\nc' ></row>"
     assert rows.post(line).body == 'a "b" c'

@@ -81,11 +81,15 @@ def _all_plain(some: Sequence[bytes]) -> bool:
     whole = b"".join((*some, bytes(8)))
     signs = np.frombuffer(whole, np.uint8)
     starts = np.cumsum([0, *map(len, some)])
-    if not starts[-1] or signs[:-8].min() < ord(" ") or not np.array_equal(np.flatnonzero(signs == 60), starts[:-1]):
+    brackets = signs == ord("<")
+    if not starts[-1] or signs[:-8].min() < ord(" "):
+        return False
+    if np.count_nonzero(brackets) != len(some) or not brackets[starts[:-1]].all():
         return False
     at = np.flatnonzero(signs == ord("&"))
-    name = np.ndarray((len(whole) - 3,), "<u4", whole, strides=(1,))[at + 1]
-    longer = np.flatnonzero((name & 0xFFFFFF != _LT) & (name & 0xFFFFFF != _GT))
+    name = np.ndarray((len(whole) - 4,), "<u4", whole, 1, strides=(1,))[at]
+    three = name & 0xFFFFFF
+    longer = np.flatnonzero((three != _LT) & (three != _GT))
     at, name = at[longer], name[longer]
     good = (name == _AMP) | (name == _BREAKS[0]) | (name == _BREAKS[1]) | (name == _BREAKS[2])
     good |= ((name == _QUOT) | (name == _APOS)) & (signs[at + 5] == ord(";"))

@@ -139,7 +139,8 @@ def scan(split: Split, editor: Editor) -> Scanned:
     found.answers = len(found.low_ids) + len(found.fabricated) + len(found.ids)
     found.questions = len(asked.ids)
     if asked.ids:
-        found.lowest_question, found.highest_question = min(asked.ids), max(asked.ids)
+        numbers = np.frombuffer(asked.ids, np.int64)
+        found.lowest_question, found.highest_question = int(numbers.min()), int(numbers.max())
         found.places = asked.ids.tobytes() + asked.offsets.tobytes()
     found.asked.frombytes(_first_places(asked, found.parents).tobytes())
     found.packed = zlib.compress(orjson.dumps(rivals.judge(found, editor)), 1)
@@ -207,15 +208,15 @@ def _first_places(asked: _Asked, parents: array) -> np.ndarray:
 
 def _usually(found: Scanned, rivals: _Rivals, asked: _Asked, least: int, file: int, usual: Heads) -> None:
     """The fast path: rows whose heads are known. Only answers at or above the score are looked at any further."""
-    answers, questions = usual.kinds == 2, usual.kinds == 1
-    low = answers & (usual.scores < least)
-    lowest = usual.where(np.flatnonzero(low))
-    found.low_ids.frombytes(lowest.ids.tobytes())
-    found.low_scores.frombytes(lowest.scores.tobytes())
-    found.others += int(np.count_nonzero(usual.kinds > 2))
+    answers, questions = (usual.kinds == 2).nonzero()[0], (usual.kinds == 1).nonzero()[0]
+    found.others += len(usual.kinds) - len(answers) - len(questions)
     asked.ids.frombytes(usual.ids[questions].tobytes())
     asked.offsets.frombytes(usual.starts[questions].tobytes())
-    high = usual.where(np.flatnonzero(answers & ~low))
+    scores = usual.scores[answers]
+    low = scores < least
+    found.low_ids.frombytes(usual.ids[answers[low]].tobytes())
+    found.low_scores.frombytes(scores[low].tobytes())
+    high = usual.where(answers[~low])
     starts = high.starts.tolist()
     some = [
         os.pread(file, size, start).rstrip()
