@@ -124,7 +124,6 @@ def _read(places: Any, copies: Any, limit: int) -> Heads:
     low, high = np.where(accepted, others[1], others[0]), np.where(accepted, others[2], others[1])
     child = third == _word(b" ParentI")
     named = (accepted | child) & (low << 40 == _word(b'\0\0\0\0\0d="'))
-    child &= named
     parents, size = _number(low >> 24 | high << 40)
     parents[~child] = -1
     good &= (named <= (size > 0)) & ((kinds == 2) <= child)
@@ -136,11 +135,10 @@ def _read(places: Any, copies: Any, limit: int) -> Heads:
     negative = np.flatnonzero(others[0] & 0xFF == ord("-"))
     digits = others[0].copy()
     digits[negative] = digits[negative] >> 8 | others[1][negative] << 56
-    at[negative] += 1
     scores, size = _number(digits)
     scores[negative] *= -1
     good &= (size > 0) & (digits >> (8 * size) & 0xFFFF == _word(b'" \0\0\0\0\0\0'))
-    good &= stops - starts >= at + (50 + size) - row
+    good &= stops - starts >= at + 40 - row
     found = (starts, stops, ids, kinds.view(np.int64), parents, scores)
     return Heads(*found) if good.all() else Heads(*(part[good] for part in found))
 
