@@ -46,6 +46,26 @@ def test_help_imports_neither_torch_nor_anything_heavy() -> None:
         assert verb in done.stdout
 
 
+def test_a_small_curation_imports_neither_pandas_nor_statistics(tmp_path: Path) -> None:
+    """pandas is no dependency; where others have installed it, parts of Arrow import it: half a second and 40 MB."""
+    study = tmp_path / "mine"
+    study.mkdir()
+    (study / "recipe.toml").write_text(
+        '[base]\nmodel = "embedded"\n[curate]\nmin_score = 30\n'
+        '[[sources]]\nkind = "stackexchange"\npath = "embedded/kitchen.example"\ngroup = "other"\n'
+    )
+    code = (
+        "import sys; sys.argv = ['limakit', 'curate', sys.argv[1]]\n"
+        "from limakit.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'pandas', 'torch', 'sklearn', 'scipy', 'matplotlib', 'jinja2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(study)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert (study / "curate" / "train.jsonl").stat().st_size
+
+
 def test_new_writes_a_recipe_and_never_overwrites_one(tmp_path: Path) -> None:
     study = tmp_path / "mine"
     done = process("new", study, "--recipe", "quickstart")

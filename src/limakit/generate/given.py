@@ -182,8 +182,9 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
     """(where it stands, the row, or a ValueError that says why there is none)."""
     try:
         if path.suffix.lower() == ".parquet":
-            table = pq.read_table(path).to_pylist()
-            yield from ((f"row {number}", row) for number, row in enumerate(table, 1))
+            with pq.ParquetFile(path) as table:
+                rows = table.read().to_pylist()
+            yield from ((f"row {number}", row) for number, row in enumerate(rows, 1))
             return
         data = path.read_bytes()
     except OSError as error:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jinja2 import TemplateError
-
 from limakit.errors import ModelError
 from limakit.models.chat import EOT, Chat, encode, start_ids
 from limakit.records import Turn
@@ -92,6 +90,8 @@ def _plain(tokenizer: Any, text: str) -> list[int]:
 def _templated(tokenizer: Any, messages: Sequence[Turn]) -> list[int]:
     """Ids by the model's own template. Control tokens that a message spells stay text, and a template that writes
     today's date is told a fixed one, so that a study can be repeated. Raises ModelError where the template refuses."""
+    from jinja2 import TemplateError  # not above: every stage imports this file, and few templates
+
     try:
         ids = tokenizer.apply_chat_template(
             [{"role": turn.role, "content": turn.content} for turn in messages],

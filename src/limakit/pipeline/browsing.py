@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from limakit.author.coverage import Coverage
 from limakit.author.style import Finding, check
 from limakit.curate.words import hashed
 from limakit.pipeline.reviews import SPARE
 from limakit.records import Candidate, Example, Provenance, Turn
 from limakit.store.files import read_json, read_jsonl
+from limakit.store.rejects import find_rejects
 from limakit.store.study import Study
 
 WANTABLE = frozenset({"near_duplicate", "not_selected", "duplicate", "no_quota"})
@@ -92,7 +91,7 @@ class Curated:
 
     def rejects(self, rule: str, begin: int, most: int) -> tuple[list[Row], int]:
         """Rows of the log of rejects that fell to a rule, from number `begin` on, and how many there are."""
-        table = _rejects(self.study, [("rule", "=", rule)])
+        table = find_rejects(self.study.path("curate", "rejects.parquet"), "rule", [rule])
         rows = table.slice(begin, most).to_pylist()
         return [Row(row["id"], row["rule"], row["detail"], row["score"]) for row in rows], table.num_rows
 
@@ -117,7 +116,7 @@ def curated(study: Study, before: Curated | None = None) -> Curated | None:
     spare = read_jsonl(folder / SPARE, Candidate) if (folder / SPARE).exists() else []
     reasons = {}
     if spare:
-        for row in _rejects(study, [("id", "in", [one.id for one in spare])]).to_pylist():
+        for row in find_rejects(folder / "rejects.parquet", "id", [one.id for one in spare]).to_pylist():
             reasons[row["id"]] = (row["rule"], row["detail"])
     topics = folder / "topics.json"
     return Curated(
@@ -128,11 +127,6 @@ def curated(study: Study, before: Curated | None = None) -> Curated | None:
         topics=read_json(topics) if topics.exists() else {"points": [], "regions": []},
         study=study,
     )
-
-
-def _rejects(study: Study, which: Any) -> Any:
-    columns = ["id", "rule", "detail", "score"]
-    return pq.read_table(study.path("curate", "rejects.parquet"), columns=columns, filters=which)
 
 
 def _example(one: Example) -> Shown:

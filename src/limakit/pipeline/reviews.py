@@ -10,15 +10,13 @@ from dataclasses import dataclass, replace
 from heapq import nsmallest
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from limakit.curate.attribution import EDITS
 from limakit.pipeline.annotating import database
 from limakit.pipeline.sourcing import Stock
 from limakit.records import Candidate, Provenance
 from limakit.store import files
 from limakit.store.decisions import FILE, Decision, load, save
-from limakit.store.rejects import RejectLog
+from limakit.store.rejects import RejectLog, find_rejects
 from limakit.store.study import Study
 
 RULE = "reviewed"
@@ -123,9 +121,7 @@ def edited(candidate: Candidate, one: Decision) -> Candidate:
 def keep_spare(paths: Sequence[Path], picks: Collection[str], folder: Path) -> None:
     """Write the best candidates that were not taken to `folder`: near-duplicates first, then by score; at most
     MOST_SPARE, in the order of the files. Call when `rejects.parquet` is written."""
-    table = pq.read_table(
-        folder / "rejects.parquet", columns=["id", "rule", "score"], filters=[("rule", "in", SPARE_RULES)]
-    )
+    table = find_rejects(folder / "rejects.parquet", "rule", SPARE_RULES)
     order = {rule: at for at, rule in enumerate(SPARE_RULES)}
     rows = zip(*(table[name].to_pylist() for name in ("id", "rule", "score")), strict=True)
     ranked = ((order[rule], -score, name) for name, rule, score in rows)
