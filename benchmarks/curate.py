@@ -2,11 +2,12 @@
 
     python benchmarks/curate.py SCRATCH [--gigabytes 1.5] [--workers 2] [--dumps FOLDER] [--high 0.05]
 
-The job is scan, best answer, rules, join, Markdown, provenance and JSONL of the candidates; all of curation goes on to
-near-duplicates, selection and outputs. What each tells is in seconds without starting Python and its imports, which
-take the same of any file. The peers (Polars, DuckDB, lxml, where installed) do the scan alone: the low answers and the
-best answer of each question, with equal sums of Ids as the proof (lxml only counts). Seconds on a busy machine say
-little: processor seconds a GB stand beside them.
+The job is scan, best answer, rules, join, Markdown, provenance and JSONL of the candidates; all of curation goes on
+to near-duplicates, selection and outputs. What each tells is in seconds without starting Python and its imports,
+which take the same of any file. With one worker it takes one core, as grep does; how much more two get done is told
+first, because two cores of a rented machine may be two threads of one. The peers (Polars, DuckDB, lxml, where
+installed) do the scan alone: the low answers and the best answer of each question, with equal sums of Ids as the
+proof (lxml only counts). Seconds on a busy machine say little: processor seconds a GB stand beside them.
 
 The file is made of the rows of real dumps, or of the sample community. Every round of them is a community of its own,
 with Ids moved up and texts varied, so nothing is a duplicate. Assumed of a large site: --high is the share of answers
@@ -55,7 +56,8 @@ def main() -> None:
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: grandchildren are waited for, and counted
     load = os.getloadavg()[0]
     print(f"{size / 1e9:.2f} GB, {given.workers} workers, {os.cpu_count()} cores, load {load:.1f}")
-    print(f"{'':30}{'MB/s':>8}{'CPU-s/GB':>10}{'RSS MB':>8}{'PSS MB':>8}")
+    print(f"a loop run {given.workers} times at once gets {together(given.workers):.2f} times as much done as alone")
+    print(f"{'':33}{'MB/s':>8}{'CPU-s/GB':>10}{'RSS MB':>8}{'PSS MB':>8}")
     as_limakit = {"PYDANTIC_DISABLE_PLUGINS": "__all__", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **as_limakit}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as what is installed is
@@ -65,6 +67,7 @@ def main() -> None:
         "grep -cE, LC_ALL=C": ["env", "LC_ALL=C", "grep", "-cE", PATTERN, str(posts)],
         "grep -cE, LC_ALL=C.UTF-8": ["env", "LC_ALL=C.UTF-8", "grep", "-cE", PATTERN, str(posts)],
         "limakit, the whole job": [*part, "job"],
+        "limakit, the whole job, 1 worker": [*part, "job", "--workers", "1"],
         "limakit, all of curation": [*part, "curation"],
         "limakit, the scan alone": [*part, "scan"],
         "Polars, the scan alone": [*part, "polars"],
@@ -74,14 +77,14 @@ def main() -> None:
     for name, command in commands.items():
         runs = [measured(command, environment) for _ in range(given.turns)]
         if not all(run.ok for run in runs):
-            print(f"{name:30}  not installed, or it failed: {runs[0].told.strip()[-100:]}")
+            print(f"{name:33}  not installed, or it failed: {runs[0].told.strip()[-100:]}")
             continue
         share = size / 10 if name.startswith("lxml") else size
         fastest = min(runs, key=lambda run: run.seconds)
         seconds, cpu = fastest.seconds, min(run.cpu for run in runs)
         rss, pss = max(run.rss for run in runs), max(run.pss for run in runs)
         told = "" if "cat" in name else fastest.told.strip()
-        print(f"{name:30}{share / seconds / 1e6:8.0f}{cpu / share * 1e9:10.2f}{rss:8.0f}{pss:8.0f}  {told}")
+        print(f"{name:33}{share / seconds / 1e6:8.0f}{cpu / share * 1e9:10.2f}{rss:8.0f}{pss:8.0f}  {told}")
 
 
 def generate(target: Path, dumps: Path, size: int, high: float) -> int:
@@ -252,6 +255,20 @@ PARTS = {
     "duckdb": duckdb_scan,
     "lxml": lxml_scan,
 }
+
+
+def together(processes: int) -> float:
+    """How much of a loop so many processes get done at once, in what one alone does: less than their number where
+    what the system calls cores are threads of one, or share its power. The best of three each."""
+    loop = (
+        "import time; start = time.perf_counter()\nfor _ in range(20_000_000): pass\nprint(time.perf_counter() - start)"
+    )
+
+    def seconds(count: int) -> float:
+        runs = [subprocess.Popen([sys.executable, "-c", loop], stdout=subprocess.PIPE, text=True) for _ in range(count)]
+        return max(float(run.communicate()[0]) for run in runs)
+
+    return processes * min(seconds(1) for _ in range(3)) / min(seconds(processes) for _ in range(3))
 
 
 @dataclass
