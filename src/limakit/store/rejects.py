@@ -152,11 +152,13 @@ def find_rejects(path: Path, column: str, wanted: Collection[str]) -> pa.Table:
     """
     import pyarrow.compute as pc
 
-    values = pc.SetLookupOptions(_strings(list(wanted)))
+    values, found = pc.SetLookupOptions(_strings(list(wanted))), []
     with pq.ParquetFile(path) as log:
-        groups = (log.read_row_group(number) for number in range(log.num_row_groups))
-        found = [group.filter(pc.call_function("is_in", [group[column]], values)) for group in groups]
-        return pa.concat_tables(found) if found else log.read()
+        for number in range(log.num_row_groups):
+            which = pc.call_function("is_in", [log.read_row_group(number, columns=[column])[column]], values)
+            if any(chunk.true_count for chunk in which.chunks):  # else the other columns need not be read
+                found.append(log.read_row_group(number).filter(which))
+        return pa.concat_tables(found) if found else log.read_row_groups([])
 
 
 def _strings(texts: Sequence[str], which: np.ndarray | None = None) -> pa.Array:
